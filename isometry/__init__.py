@@ -1,0 +1,45 @@
+"""isometry: deep metric learning, from labelled data to search that works."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from isometry.version import __version__
+
+if TYPE_CHECKING:
+    from isometry import data, heads, losses, metrics, miners, references, regularisers, samplers, similarities, trunks
+    from isometry.api import load, train
+    from isometry.component import Component
+    from isometry.embedded import Embedded
+    from isometry.engine import memory_budget
+    from isometry.expression import parse
+    from isometry.protocols.retrieval import evaluate
+    from isometry.relation import Relation
+
+_HOME = {
+    "parse": "expression", "Component": "component", "Relation": "relation", "Embedded": "embedded",
+    "memory_budget": "engine", "evaluate": "protocols.retrieval", "train": "api", "load": "api",
+}  # fmt: skip
+_PACKAGES = ("data", "heads", "losses", "metrics", "miners", "references", "regularisers", "samplers", "schemes",
+             "similarities", "trunks", "relation", "ops", "protocols", "report")  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is asked for when it is asked for: `import isometry` costs next to nothing."""
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"isometry.{_HOME[name]}"), name)
+    elif name in _PACKAGES:
+        value = importlib.import_module(f"isometry.{name}")
+    else:
+        raise AttributeError(f"module 'isometry' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_PACKAGES})
+
+
+__all__ = [
+    "Component", "Embedded", "Relation", "__version__", "data", "evaluate", "heads", "load", "losses", "memory_budget",
+    "metrics", "miners", "parse", "references", "regularisers", "samplers", "similarities", "train", "trunks",
+]  # fmt: skip

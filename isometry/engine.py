@@ -1,0 +1,97 @@
+"""The hinge: one text of a loss, run densely, in blocks of rows with recomputation, or over ranks.
+
+The value and the gradient are the same in all of them, because an objective only adds up over rows (see `cost`).
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from isometry import distributed
+from isometry.cost import Cost, RowSum, divide
+from isometry.ops.memory import in_bytes
+from isometry.relation import Relation
+from isometry.samples import Samples
+
+if TYPE_CHECKING:
+    from isometry.loss import Loss
+
+BUDGET: ContextVar[int] = ContextVar("budget", default=256 * 2**20)
+"""Largest pair matrix, in bytes, that is made at once."""
+BLOCK = 32 * 2**20
+"""Size of the pair matrix of one block, in bytes: small enough to stay near the processor, large enough to be busy."""
+
+
+@contextlib.contextmanager
+def memory_budget(size: str | int) -> Iterator[None]:
+    """Inside, pair matrices above `size` ("64 MB", or bytes) are made in blocks of rows and recomputed backward.
+
+    >>> with memory_budget("64 MB"):
+    ...     BUDGET.get()
+    67108864
+    """
+    token = BUDGET.set(in_bytes(size))
+    try:
+        yield
+    finally:
+        BUDGET.reset(token)
+
+
+def cost(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
+    """The loss's terms for all rows, made in as many blocks as the budget wants."""
+    with torch.autocast(rows.z.device.type, enabled=False):
+        rows, cols = (side._replace(z=loss.similarity.embed(_wide(side.z))) for side in (rows, cols))
+        n, m, width = len(rows.z), len(cols.z), rows.z.element_size()
+        budget = BUDGET.get()
+        if n * m * width <= budget or n <= 1:
+            return _block(loss, rows, cols)
+        step = max(1, min(budget, BLOCK) // (m * width))
+        starts = range(0, n, step)
+        parts = [_recomputed(loss, rows.take(slice(i, i + step)), cols) for i in starts]
+        return Cost({name: RowSum(*map(torch.cat, zip(*(p[name] for p in parts), strict=True))) for name in parts[0]})
+
+
+def means(terms: Cost, weight: Tensor | None) -> dict[str, Tensor]:
+    """Each term's mean over all rows of all ranks."""
+    found = {}
+    for name, (total, count) in terms.items():
+        if weight is not None:
+            total, count = total * weight.reshape(-1, *[1] * (total.ndim - 1)), count * weight
+        found[name] = divide(distributed.add_up(total.sum(0)), distributed.add_up(count.detach().sum()).detach())
+    return found
+
+
+def relation(loss: "Loss", rows: Samples, cols: Samples) -> Relation:
+    """What the supervision says of these rows and columns."""
+    rel = loss.relate(rows.y, cols.y)
+    if rows.ids is not None and cols.ids is not None:
+        rel = rel.without_self(rows.ids, cols.ids)
+    return rel if cols.weight is None else rel.weighted(cols.weight)
+
+
+def pairs(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Tensor, Relation]:
+    """Similarities and relation of these rows and columns (embeddings already mapped by `similarity.embed`)."""
+    rel = relation(loss, rows, cols)
+    if loss.by_reference:
+        return loss.similarity.compare(cols.z, rows.z).T, rel
+    return loss.similarity.compare(rows.z, cols.z), rel
+
+
+def _block(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
+    sim, rel = pairs(loss, rows, cols)
+    return loss.objective(sim, loss.miner(sim.detach(), rel))
+
+
+def _recomputed(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
+    if not torch.is_grad_enabled():
+        return _block(loss, rows, cols)
+    return checkpoint(_block, loss, rows, cols, use_reentrant=False, preserve_rng_state=False)  # type: ignore[return-value]
+
+
+def _wide(z: Tensor) -> Tensor:
+    return z if z.dtype == torch.float64 else z.float()

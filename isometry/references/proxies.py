@@ -1,0 +1,38 @@
+"""Learned representatives of classes (Movshovitz-Attias et al., ICCV 2017; initialised as Kim et al., CVPR 2020, do)."""
+
+import torch
+from torch import nn
+
+from isometry.component import from_data
+from isometry.reference import Reference
+from isometry.samples import Samples
+
+
+class Proxies(Reference):
+    """Compares the batch with one learned vector a class.
+
+    `weight` `[C d]` is drawn from N(0, 2/C) (He et al., fan out, as Proxy-Anchor's code does). Labels are 0 … C − 1.
+    Proxies need a larger learning rate than a trunk, or they hardly learn: `lr_multiple` declares it.
+
+    Raises:
+        ValueError: for labels outside 0 … C − 1 (−1 is unknown, and compared with nothing).
+    """
+
+    lr_multiple: float = 100.0  # type: ignore[misc]
+    num_classes: int = from_data()
+    dim: int = from_data()
+
+    def __post_init__(self) -> None:
+        self.weight = nn.Parameter(torch.empty(self.num_classes, self.dim))
+        nn.init.kaiming_normal_(self.weight, mode="fan_out")
+
+    def forward(self, samples: Samples) -> Samples:
+        if samples.z.shape[1] != self.dim:
+            raise ValueError(f"The proxies have {self.dim} dimensions and the embeddings {samples.z.shape[1]}.")
+        if not torch.compiler.is_compiling() and samples.y.numel() and samples.y.device.type == "cpu":
+            highest = int(samples.y.max())
+            if highest >= self.num_classes:
+                raise ValueError(
+                    f"Label {highest} has no proxy: labels are 0 … {self.num_classes - 1} (num_classes={self.num_classes})."
+                )
+        return Samples(self.weight, torch.arange(self.num_classes, device=self.weight.device))

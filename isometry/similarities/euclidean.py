@@ -1,0 +1,21 @@
+"""Straight-line distance, as minus itself. Lengths count: nothing is normalised."""
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor
+
+from isometry.ops.safe import sqrt, squared_distance
+from isometry.similarity import similarity
+
+
+@similarity(bounds=(-math.inf, 0.0))
+def euclidean(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    """Minus the Euclidean distance: −‖z − r‖. Its gradient is 0 where the two coincide."""
+    return -sqrt(squared_distance(z, r))
+
+
+@similarity(bounds=(-math.inf, 0.0))
+def squared_euclidean(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    """Minus the squared Euclidean distance: −‖z − r‖²."""
+    return -squared_distance(z, r)
