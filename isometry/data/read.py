@@ -1,0 +1,108 @@
+"""One door for every kind of data."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isometry.component import nearest
+from isometry.data.arrays import read_arrays, read_dataset
+from isometry.data.data import Data
+from isometry.data.folder import read_folder
+from isometry.data.images import Arrays, Paths
+from isometry.data.pixels import Unreadable, one_line
+from isometry.data.table import read_table
+
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
+
+
+def read(source: Any, *, strict: bool = False, label: str = "label") -> Data:
+    """Reads labelled pictures from whatever they are in.
+
+    Args:
+        source: "glyphs" (the embedded letters); a folder with one sub-folder a class; a CSV, TSV or parquet file or a
+            DataFrame with columns `path` and `label`; arrays `(images, labels)`; a torch `Dataset`; or a `Data`.
+        strict: open every file (its header, not all of its pixels), and stop at one that is no picture. Otherwise such
+            files are met, reported and left out when they are loaded.
+        label: the column of a table that holds the label; several, root first, for a path in a tree.
+
+    >>> import numpy as np
+    >>> read((np.zeros((4, 8, 8), np.uint8), [5, 5, 7, 7])).classes
+    ('5', '7')
+
+    Raises:
+        FileNotFoundError: for a folder or file that is not there, with the nearest name that is.
+        ValueError: for data that cannot be understood.
+    """
+    data = _read(source, label)
+    if strict and isinstance(data.images, Paths):
+        check_files(data.images)
+    return data
+
+
+def _read(source: Any, label: str) -> Data:
+    if isinstance(source, Data):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return read_glyphs() if source == "glyphs" else _read_path(Path(source), label)
+    if type(source).__module__.split(".")[0] == "pandas":
+        return read_table(source, label)
+    if isinstance(source, (tuple, list)) and len(source) == 2:
+        return read_arrays(*source)
+    if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
+        return read_dataset(source)
+    kinds = "a folder, a table, arrays (images, labels) or a torch Dataset with a length"
+    raise ValueError(f"Data are 'glyphs', {kinds}; got {type(source).__name__}.")
+
+
+def _read_path(path: Path, label: str) -> Data:
+    path = path.expanduser()
+    if path.is_dir():
+        return read_folder(path)
+    if path.is_file():
+        if path.suffix.lower() in TABLES:
+            return read_table(path, label)
+        raise ValueError(f"{path} is neither a folder nor a table ({', '.join(TABLES)}).")
+    beside = os.listdir(path.parent) if path.parent.is_dir() else []
+    choice = nearest(path.name, beside) or nearest(str(path), ["glyphs"])
+    where = "" if beside or not path.parent.name else f" Nor is there a folder {path.parent}."
+    raise FileNotFoundError(f"There is no folder or file {path}.{choice or where}")
+
+
+def read_glyphs() -> Data:
+    """The embedded letters: Latin trains, Greek validates, Cyrillic, Armenian and Georgian test."""
+    from isometry.data.glyphs import default_split, glyphs
+
+    drawn = glyphs()
+    scripts = tuple(sorted(set(drawn.scripts)))
+    return Data(
+        images=Arrays(drawn.images),
+        labels=drawn.labels,
+        classes=drawn.classes,
+        ids=torch.arange(len(drawn.labels)),
+        name="glyphs",
+        split=default_split(drawn),
+        hierarchy=drawn.hierarchy,
+        levels=drawn.levels,
+        category=torch.tensor([scripts.index(drawn.scripts[y]) for y in drawn.labels.tolist()]),
+        categories=scripts,
+        paths=tuple(f"{drawn.classes[y]} {face}" for y, face in zip(drawn.labels.tolist(), drawn.faces, strict=True)),
+    )
+
+
+def check_files(images: Paths) -> None:
+    """Opens every file.
+
+    Raises:
+        Unreadable: for the first that is not a picture.
+    """
+    from PIL import Image
+
+    for index in range(len(images)):
+        path = images.where(index)
+        try:
+            with Image.open(path) as image:
+                image.verify()
+        except Exception as error:  # decoders fail in as many ways as files are damaged
+            raise Unreadable(path, one_line(error)) from None
