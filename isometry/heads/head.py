@@ -1,0 +1,36 @@
+"""What every head has: a vector a picture in, an embedding out."""
+
+from abc import abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from isometry.component import Component, from_data
+
+
+class Head(Component):
+    """Maps pooled features `h` `[n p]` to embeddings `z` `[n d]`.
+
+    `z` is not normalised: how long it is, is the similarity's business (`cosine` divides it out, `euclidean` does not).
+
+    Attributes:
+        dim: dimensions d of the embedding.
+        layer_norm: brings each `h` to mean 0 and variance 1 first, without weights of its own (Teh et al., ECCV 2020).
+    """
+
+    dim: int = 128
+    layer_norm: bool = False
+    in_features: int = from_data()
+
+    @abstractmethod
+    def project(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
+        """The map itself, after the norm."""
+
+    def forward(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
+        return self.project(functional.layer_norm(h, h.shape[-1:]) if self.layer_norm else h)
+
+    def check_sizes(self, *sizes: int) -> None:
+        """Raises a ValueError unless all are at least 1."""
+        if min(self.dim, self.in_features, *sizes) < 1:
+            raise ValueError(f"{self!r} on {self.in_features} features: every size must be at least 1.")
