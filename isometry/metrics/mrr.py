@@ -1,0 +1,29 @@
+"""Mean reciprocal rank (Voorhees, TREC-8 question answering track, 1999)."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isometry.metrics.metric import Metric, Ranking
+
+
+class MRR(Metric):
+    """How far down is the first match? 1 / its rank.
+
+    The rank is exact wherever it lies: where the neighbours that other metrics need hold no match, the items that come
+    before the best match are counted over the whole gallery.
+
+    >>> from isometry.metrics.metric import Ranking
+    >>> MRR().per_query(Ranking(torch.tensor([[False, True]]), torch.tensor([3]), torch.tensor([2])))
+    tensor([0.5000])
+    """
+
+    needs_first: ClassVar[bool] = True
+
+    def depth(self, relevant: int) -> int:
+        return 32
+
+    def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
+        return torch.ones_like(ranking.first, dtype=torch.float32) / ranking.first

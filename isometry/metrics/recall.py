@@ -1,0 +1,31 @@
+"""Recall@k as metric learning means it (Jégou, Douze and Schmid, TPAMI 2011; Oh Song et al., CVPR 2016)."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from isometry.metrics.metric import Metric, Ranking, at_least_one
+
+
+class Recall(Metric):
+    """Is any of the k nearest neighbours of the query's class? Its mean is the share of queries for which one is.
+
+    1 if some of the first k items is relevant, else 0. (Information retrieval calls this the hit rate; there, recall is
+    the share of relevant items that were found.) It never falls as k grows.
+
+    >>> import isometry, torch
+    >>> z = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.8, 0.2]])
+    >>> float(isometry.evaluate(z, torch.tensor([0, 1, 1, 0]), "Recall(k=2)")["Recall(k=2)"])
+    0.75
+    """
+
+    k: int
+    """How many neighbours are looked at."""
+
+    def __post_init__(self) -> None:
+        at_least_one(self.k, "Recall")
+
+    def depth(self, relevant: int) -> int:
+        return self.k
+
+    def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
+        return ranking.hits[:, : self.k].any(1).float()

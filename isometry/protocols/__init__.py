@@ -1,0 +1,1 @@
+"""Protocols: how embeddings are put to the test."""
