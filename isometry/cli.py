@@ -1,0 +1,192 @@
+"""The command line. Every command says what is wrong in one line and exits with 2; nothing is left half-written."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Deep metric learning: embeddings in which distance means similarity.",
+)
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where results go.")]
+
+
+@app.command()
+def train(
+    data: Annotated[
+        str, typer.Argument(help='"glyphs", a folder (one sub-folder a class) or a table (path, label).')
+    ] = "",
+    loss: Annotated[str, typer.Option(help='An expression: "ProxyAnchor(alpha=16) + 0.1 * KoLeo()".')] = "",
+    trunk: Annotated[str, typer.Option(help="ConvNet(), EfficientNetLite0(), or a name that timm knows.")] = "",
+    weights: Annotated[Path | None, typer.Option(help="A local file with the trunk's weights (timm trunks).")] = None,
+    pool: Annotated[str, typer.Option(help="Average(), Max(), AveragePlusMax(), GeM().")] = "",
+    head: Annotated[str, typer.Option(help="Linear(dim=128), MLP(…).")] = "",
+    augment: Annotated[str, typer.Option(help="What is done to training pictures.")] = "",
+    transform: Annotated[str, typer.Option(help="What is done to pictures in evaluation and use.")] = "",
+    sampler: Annotated[
+        str, typer.Option(help="ClassesTimesInstances(classes=32, instances=4) or Plain(batch_size=128).")
+    ] = "",
+    budget: Annotated[str, typer.Option(help='"400 steps" or "10 epochs".')] = "",
+    metrics: Annotated[str, typer.Option(help='"Recall(k=1), MAPAtR()".')] = "",
+    label: Annotated[
+        str, typer.Option(help="The label column of a table; several, root first, for a label path.")
+    ] = "",
+    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    trunk_lr: Annotated[float | None, typer.Option(help="… of the trunk.")] = None,
+    head_lr: Annotated[float | None, typer.Option(help="… of the head.")] = None,
+    loss_lr: Annotated[
+        float | None, typer.Option(help="… of the loss's parameters (times their own multiple).")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay.")] = None,
+    warmup: Annotated[float | None, typer.Option(help="Share of the budget in which the rate rises.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient.")] = None,
+    ema: Annotated[float | None, typer.Option(help="Decay of the moving average of the weights; 0 for none.")] = None,
+    validate: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Validations without progress until it stops; 0 for never.")
+    ] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Batches a step.")] = None,
+    chunk: Annotated[
+        int | None, typer.Option(help="Images the trunk sees at once; the loss still sees the batch.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "",
+    workers: Annotated[int | None, typer.Option(help="Processes that decode pictures.")] = None,
+    tracker: Annotated[str, typer.Option(help="tensorboard, wandb, mlflow, … (through accelerate), or none.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read.")] = False,
+    config: Annotated[Path | None, typer.Option(help="A config.toml to start from; options change it.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    out: Out = None,
+) -> None:
+    """Train on labelled pictures, measure on unseen classes, write a report.
+
+    Validation classes choose the weights; test classes are measured once. Ctrl-C saves; --resume goes on.
+    """
+    given = {k: v for k, v in locals().items() if k not in ("data", "weights", "config", "resume", "out", "strict")}
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, "")}
+    if strict:
+        settings["strict"] = True
+    from isometry import api
+    from isometry.show import Progress
+
+    if config is not None:
+        base = api.replay(config)
+        settings, data = {**base, **settings}, data or base["data"]
+        settings.pop("data", None)
+    if weights is not None:
+        settings["trunk"] = _with_weights(settings.get("trunk", ""), weights)
+    if not data and not resume:
+        raise ValueError("Name the data: isometry train glyphs, a folder, or a table.")
+    with Progress() as progress:
+        run = api.train(data or "glyphs", out=out, resume=resume, show=progress.row, **settings)
+    progress.result(run.metrics)
+    print(f"report: {run.report}")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or a model.safetensors.")],
+    data: Annotated[str, typer.Option(help="Any data; default: the run's own test part.")] = "",
+    metrics: Annotated[str, typer.Option(help='"Recall(k=1), MAPAtR()".')] = "",
+    label: Annotated[str, typer.Option(help="The label column of a table.")] = "label",
+    part: Annotated[str, typer.Option(help="train, validation or test part of the data, or all.")] = "",
+    workers: Annotated[int, typer.Option(help="Processes that decode pictures.")] = -1,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read.")] = False,
+    out: Out = None,
+) -> None:
+    """Measure a run on any data; with --out, write metrics.json and a report there."""
+    from isometry import use
+    from isometry.show import Progress
+
+    found = use.evaluate(run, data, metrics=metrics, label=label, part=part, workers=workers, strict=strict, out=out)
+    Progress().result(found)
+    if out:
+        print(f"report: {out / 'report.html'}")
+
+
+@app.command()
+def embed(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or a model.safetensors.")],
+    data: Annotated[str, typer.Argument(help='"glyphs", a folder or a table; labels are not needed.')],
+    out: Annotated[Path, typer.Option("--out", "-o", help="z.npy (ids and labels beside it in z.csv) or z.npz.")],
+    label: Annotated[str, typer.Option(help="The label column of a table.")] = "label",
+    workers: Annotated[int, typer.Option(help="Processes that decode pictures.")] = -1,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read.")] = False,
+) -> None:
+    """Write the embeddings of all pictures, with their ids."""
+    from isometry import use
+
+    n, dim, left_out = use.embed(run, data, out, label=label, workers=workers, strict=strict)
+    print(f"{n:,} embeddings of {dim} dimensions: {out}")
+    if left_out:
+        print(f"{left_out} pictures could not be read and were left out", file=sys.stderr)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="losses, miners, references, similarities, …; default: all kinds.")] = "",
+) -> None:
+    """List what there is to choose from."""
+    from isometry import catalogue
+
+    print(catalogue.listing(kind))
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A component, such as ProxyAnchor.")]) -> None:
+    """Show a component: what it does, its formula, its fields."""
+    from isometry import catalogue
+
+    print(catalogue.page(name))
+
+
+@app.callback(invoke_without_command=True)
+def version(show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show_version:
+        from isometry.version import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def _with_weights(trunk: str, weights: Path) -> str:
+    """The trunk's expression with a local file of weights."""
+    if not weights.is_file():
+        raise FileNotFoundError(f"There is no file {weights}: --weights is a .safetensors or .pth file.")
+    if not trunk or "(" in trunk:
+        raise ValueError(
+            "--weights goes with a bare timm name: --trunk resnet50 --weights file; or write Timm(name=…, weights=…)."
+        )
+    return f"Timm(name={trunk!r}, weights={str(weights)!r})"
+
+
+def main() -> None:
+    """Entry point: errors of the user become one line and exit code 2."""
+    import warnings
+
+    warnings.formatwarning = lambda message, *_args, **_kwargs: f"note: {message}\n"
+    try:
+        app()
+    except (ValueError, OSError, LookupError) as error:
+        text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
+        print(f"isometry: {' '.join(text.split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as stop:
+        text = str(stop) or "Stopped."
+        print(f"isometry: {text} Go on with: {' '.join(_resume_command())}", file=sys.stderr)
+        sys.exit(130)
+
+
+def _resume_command() -> list[str]:
+    folder = next((a for f, a in zip(sys.argv, sys.argv[1:], strict=False) if f in ("-o", "--out")), "FOLDER")
+    return ["isometry", "train", "--resume", "--out", folder]
+
+
+if __name__ == "__main__":
+    main()

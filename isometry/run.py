@@ -1,0 +1,199 @@
+"""A run: its folder, what was measured, and the report of it."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isometry import checkpoint, config
+from isometry.config import Config
+from isometry.data import Data, Splits
+from isometry.embedder import WEIGHTS, Ready, load, pixels, untrained
+from isometry.evaluation import Embeddings, embed, measure
+from isometry.protocols.retrieval import Results
+from isometry.version import __version__
+
+METRICS, CONFIG, REPORT, LOG = "metrics.json", "config.toml", "report.html", "log.jsonl"
+NEIGHBOURS = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training left behind. Attributes: folder; metrics: the content of `metrics.json`."""
+
+    folder: Path
+    metrics: dict[str, Any]
+
+    @property
+    def config(self) -> Config:
+        return config.read(self.folder / CONFIG)
+
+    @property
+    def report(self) -> Path:
+        return self.folder / REPORT
+
+    def embedder(self) -> Ready:
+        """The trained model."""
+        return load(self.folder)
+
+    def __repr__(self) -> str:
+        test = self.metrics.get("test", {})
+        return f"Run({str(self.folder)!r}: " + ", ".join(f"{k} {v['value']:.3f}" for k, v in test.items()) + ")"
+
+
+def read(folder: str | Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        FileNotFoundError: when it holds no finished run.
+    """
+    path = Path(folder) / METRICS
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no {METRICS} in {folder}: is it the folder of a finished run?")
+    return Run(Path(folder), json.loads(path.read_text()))
+
+
+def finish(chosen: Config, splits: Splits, folder: Path, seconds: float, say: Callable[[str], None]) -> Run:
+    """Measures the selected weights and the baselines on the test part, once, and writes `metrics.json` and the report."""
+    ready = load(folder)
+    ready.to("cuda" if torch.cuda.is_available() else "cpu")
+    say("measuring on the test part")
+    test = embed(ready, splits.test, workers=chosen.workers, strict=chosen.strict)
+    results = measure(test, chosen.metrics)
+    channels = ready.model.trunk.in_channels
+    z, index = pixels(splits.test, channels)  # type: ignore[arg-type]
+    raw = Embeddings(z, splits.test.select(index))
+    first = embed(untrained(chosen, chosen.seed).to(ready.device), splits.test, workers=chosen.workers)
+    metrics = {
+        "test": as_json(results),
+        "validation": as_json(measure(embed(ready, splits.validation, workers=chosen.workers), chosen.metrics)),
+        "baselines": {
+            "raw pixels": as_json(measure(raw, chosen.metrics)),
+            "untrained": as_json(measure(first, chosen.metrics)),
+        },
+        "fingerprint": fingerprint(splits, chosen.metrics),
+        "seconds": round(seconds, 2),
+        "split": splits.rule,
+        "counts": {name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
+        "notes": list(splits.notes),
+        "step": ready.note.get("step"),
+        "version": __version__,
+    }
+    if ready.unreadable:
+        metrics["unreadable"] = sorted(failure.path for failure in ready.unreadable.values())
+        say(f"left out, as they could not be read: {few(metrics['unreadable'])}")
+    checkpoint.write(folder / METRICS, json.dumps(metrics, indent=1, allow_nan=False))
+    say("writing the report")
+    write_report(folder, chosen, metrics, test, results, trained_on=splits.train)
+    return Run(folder, metrics)
+
+
+def as_json(results: Results) -> dict[str, dict[str, float | None]]:
+    """Values and intervals, without the per-query values."""
+    return {name: {k: _number(getattr(r, k)) for k in ("value", "low", "high")} for name, r in results.items()}
+
+
+def few(paths: list[str]) -> str:
+    """How many, and the first three."""
+    return f"{len(paths)} ({', '.join(paths[:3])}{', …' if len(paths) > 3 else ''})"
+
+
+def _number(x: float) -> float | None:
+    return round(x, 6) if x == x else None  # no interval can be had from one class
+
+
+def fingerprint(splits: Splits, metrics: str) -> str:
+    """A hash of the protocol: the test and training data, and how they are scored. Only equal ones are comparable."""
+    digest = hashlib.sha256()
+    for part in (splits.train, splits.validation, splits.test):
+        digest.update(part.fingerprint().encode())
+    digest.update(metrics.encode())
+    return digest.hexdigest()[:16]
+
+
+def write_report(
+    folder: Path,
+    chosen: Config,
+    metrics: dict[str, Any],
+    test: Embeddings,
+    results: Results,
+    trained_on: Data | None = None,
+) -> Path:
+    """Writes `report.html` of these test embeddings."""
+    from isometry.ops.neighbours import nearest
+    from isometry.report import Record, write
+
+    log = folder / LOG
+    query, gallery = test.roles()
+    items = sides(test)
+    z = torch.nn.functional.normalize(test.z, dim=1)
+    g = z if gallery is None else z[gallery]
+    ids_g = test.data.ids if gallery is None else test.data.ids[gallery]
+    similarities, neighbours = nearest(z[query], g, NEIGHBOURS, ids_q=test.data.ids[query], ids_g=ids_g)
+    shown = "MAPAtR()" if "MAPAtR()" in results else next(iter(results))
+    classes = f"{len(trained_on.present()):,} classes" if trained_on is not None else "the classes of its run"
+    counts = f"{len(trained_on):,} images of {classes}" if trained_on is not None else classes
+    record = Record(
+        title=f"{test.data.name}: {folder.name}",
+        summary=f"Trained on {counts} with {chosen.loss}; tested on {len(query):,} queries of "
+        f"{len(test.data.present()):,} classes.",
+        metrics=metrics,
+        classes=test.data.classes,
+        queries=items[0],
+        gallery=items[1],
+        neighbours=neighbours,
+        similarities=similarities,
+        per_query=results[shown].per_query,
+        per_query_name=shown,
+        group_names=groups(test.data)[1],
+        settings={k: str(v) for k, v in dataclasses.asdict(chosen).items()},
+        log=[json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else [],
+        chosen_step=metrics.get("step"),
+        version=__version__,
+    )
+    return write(record, folder / REPORT)
+
+
+def groups(data: Data) -> tuple[torch.Tensor | None, tuple[str, ...]]:
+    """The coarse label that colours the map: the category, or the root of the label path; and its names."""
+    if data.category is not None:
+        return data.category, data.categories
+    if data.hierarchy is None or data.hierarchy.shape[1] < 2:
+        return None, ()
+    roots = data.hierarchy[:, 0]
+    present = torch.unique(roots[roots >= 0])
+    names = {
+        int(r): data.classes[int(data.labels[(roots == r).nonzero()[0, 0]])].split("/")[0].strip() for r in present
+    }
+    position = {r: i for i, r in enumerate(names)}
+    return torch.tensor([position.get(int(r), -1) for r in roots]), tuple(names.values())
+
+
+def sides(test: Embeddings) -> tuple[Any, Any]:
+    """Queries and gallery as the report wants them."""
+    from isometry.report import Items
+
+    z, data = test
+    group = groups(data)[0]
+
+    def items(at: torch.Tensor) -> Items:
+        return Items(
+            z=z[at],
+            labels=data.labels[at],
+            thumbnail=lambda i: data.images[int(at[i])].permute(1, 2, 0).numpy(),
+            ids=data.ids[at],
+            groups=None if group is None else group[at],
+        )
+
+    query, gallery = test.roles()
+    return items(query), None if gallery is None else items(gallery)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run's weights."""
+    return (folder / WEIGHTS).is_file()

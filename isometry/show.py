@@ -1,0 +1,76 @@
+"""What a terminal shows while training, and the table at the end."""
+
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn  # fmt: skip
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+
+class Progress:
+    """A bar with loss, images a second, share of time waiting for data, and time left; plain lines where there is no terminal."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=not sys.stdout.isatty(), highlight=False, soft_wrap=not sys.stdout.isatty())
+        self.bar: Bar | None = None
+        self.task: Any = None
+        self.last = 0.0
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def row(self, row: dict[str, Any]) -> None:
+        """Takes one row of the log."""
+        if "note" in row:
+            self.say(row["note"])
+        elif "validation" in row:
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in row["validation"].items())
+            self.say(f"step {row['step']:>6}  validation  {shown}")
+        else:
+            self.training(row)
+
+    def say(self, text: str) -> None:
+        (self.bar.console if self.bar else self.console).print(text, markup=False)
+
+    def training(self, row: dict[str, Any]) -> None:
+        text = f"loss {row['loss']:.4f}  {row['images_per_second']:,.0f} images/s  waiting {row['data_wait']:.0%}"
+        if not self.console.is_terminal:
+            if time.monotonic() - self.last > 10 or row["step"] == row["total"]:
+                self.last = time.monotonic()
+                self.say(f"step {row['step']:>6} of {row['total']}  {text}")
+            return
+        if self.bar is None:
+            columns = (
+                TextColumn("step {task.completed} of {task.total}"),
+                BarColumn(),
+                TextColumn("{task.description}"),
+            )
+            self.bar = Bar(*columns, TimeRemainingColumn(), console=self.console)
+            self.task = self.bar.add_task(text, total=row["total"])
+            self.bar.start()
+        self.bar.update(self.task, completed=row["step"], description=text)
+
+    def result(self, metrics: dict[str, Any]) -> None:
+        """The table: a metric a row, with its interval, beside the baselines."""
+        table = Table(box=None, pad_edge=False)
+        columns = {"test": metrics["test"], **metrics.get("baselines", {})}
+        table.add_column("metric")
+        for name in columns:
+            table.add_column(name, justify="right")
+        for metric in metrics["test"]:
+            table.add_row(metric, *(_cell(found.get(metric)) for found in columns.values()))
+        Console(highlight=False).print(table)
+
+
+def _cell(result: dict[str, Any] | None) -> str:
+    if result is None:
+        return "–"
+    low, high = (result["low"], result["high"])
+    return f"{result['value']:.4f}" + ("" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")

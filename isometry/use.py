@@ -1,0 +1,97 @@
+"""Runs put to use: measured on other data, and embeddings written to files."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from isometry import checkpoint, config
+from isometry.config import Config
+from isometry.data import Data, read, split
+from isometry.embedder import load
+from isometry.evaluation import embed as embed_data
+from isometry.evaluation import measure
+from isometry.run import CONFIG, METRICS, as_json, write_report
+
+PARTS = ("train", "validation", "test", "all")
+
+
+def evaluate(
+    run: str | Path,
+    data: Any = "",
+    *,
+    metrics: str = "",
+    label: str = "label",
+    part: str = "",
+    workers: int = -1,
+    strict: bool = False,
+    out: Path | None = None,
+) -> dict[str, Any]:
+    """Measures a run on any data: `{"test": {metric: {value, low, high}}, …}`; with `out`, writes it and a report there.
+
+    Without `data`, the run's own, and its test part; other data are measured whole, or their test part if they name one.
+
+    Raises:
+        ValueError, OSError: for what cannot be read or scored.
+    """
+    folder = Path(run) if Path(run).is_dir() else Path(run).parent
+    ready = load(run).to("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = config.read(folder / CONFIG) if (folder / CONFIG).is_file() else Config()
+    if out is not None and out.exists() and any(out.iterdir()):
+        raise FileExistsError(f"{out} exists and is not empty: name another folder with --out.")
+    own = not isinstance(data, Data) and (data == "" or data == chosen.data)
+    items = read(chosen.data if own else data, label=chosen.label if own else label)
+    items = chosen_part(items, part or ("test" if own or "test" in (items.split or ()) else "all"), chosen.seed)
+    embedded = embed_data(ready, items, workers=workers, strict=strict)
+    results = measure(embedded, metrics or chosen.metrics)
+    found = {"test": as_json(results), "fingerprint": items.fingerprint()[:16], "counts": {"test": len(embedded.data)}}
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        checkpoint.write(out / METRICS, json.dumps(found, indent=1))
+        write_report(out, chosen, found, embedded, results)
+    return found
+
+
+def chosen_part(items: Data, part: str, seed: int) -> Data:
+    """One part of the data, by its own split or the stated rule."""
+    if part not in PARTS:
+        raise ValueError(f"A part is one of {', '.join(PARTS)}; got {part!r}.")
+    return items if part == "all" else getattr(split(items, seed=seed), part)
+
+
+def embed(
+    run: str | Path, data: Any, out: Path, *, label: str = "label", workers: int = -1, strict: bool = False
+) -> tuple[int, int, int]:
+    """Writes embeddings and ids: `z.npy` with `z.csv` (row, id, label, path) beside it, or one `z.npz`.
+
+    Returns how many, their dimensions, and how many pictures could not be read.
+
+    Raises:
+        ValueError, OSError: for what cannot be read or written.
+    """
+    if out.suffix not in (".npy", ".npz"):
+        raise ValueError(f"Embeddings are written to a .npy or .npz file; got {out}.")
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {out.parent} to write {out.name} to.")
+    ready = load(run).to("cuda" if torch.cuda.is_available() else "cpu")
+    items = read(data, label=label)
+    z, found = embed_data(ready, items, workers=workers, strict=strict)
+    names = [found.classes[i] if i >= 0 else "" for i in found.labels.tolist()]
+    paths = list(found.paths or [""] * len(found))
+    buffer = io.BytesIO()
+    if out.suffix == ".npz":
+        np.savez(buffer, z=z.numpy(), ids=found.ids.numpy(), labels=np.array(names), paths=np.array(paths))
+    else:
+        np.save(buffer, z.numpy())
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator=os.linesep)
+        rows.writerow(["row", "id", "label", "path"])
+        rows.writerows(zip(range(len(names)), found.ids.tolist(), names, paths, strict=True))
+        checkpoint.write(out.with_suffix(".csv"), text.getvalue())
+    checkpoint.write(out, buffer.getvalue())
+    return len(z), z.shape[1], len(items) - len(z)
