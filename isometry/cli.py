@@ -83,8 +83,12 @@ def train(
         settings["trunk"] = _with_weights(settings.get("trunk", ""), weights)
     if not data and not resume:
         raise ValueError("Name the data: isometry train glyphs, a folder, or a table.")
-    with Progress() as progress:
-        run = api.train(data or "glyphs", out=out, resume=resume, show=progress.row, **settings)
+    try:
+        with Progress() as progress:
+            run = api.train(data or "glyphs", out=out, resume=resume, show=progress.row, **settings)
+    except KeyboardInterrupt as stop:
+        print(f"isometry: {stop or 'Stopped.'}", file=sys.stderr)
+        raise typer.Exit(130) from None
     progress.result(run.metrics)
     print(f"report: {run.report}")
 
@@ -172,20 +176,17 @@ def main() -> None:
 
     warnings.formatwarning = lambda message, *_args, **_kwargs: f"note: {message}\n"
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except (ValueError, OSError, LookupError) as error:
         text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
         print(f"isometry: {' '.join(text.split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt as stop:
-        text = str(stop) or "Stopped."
-        print(f"isometry: {text} Go on with: {' '.join(_resume_command())}", file=sys.stderr)
-        sys.exit(130)
-
-
-def _resume_command() -> list[str]:
-    folder = next((a for f, a in zip(sys.argv, sys.argv[1:], strict=False) if f in ("-o", "--out")), "FOLDER")
-    return ["isometry", "train", "--resume", "--out", folder]
+    except Exception as error:
+        explain = getattr(error, "format_message", None)  # what typer raises for a wrong option or command
+        if explain is None:
+            raise
+        print(f"isometry: {' '.join(explain().split())} See isometry --help.", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

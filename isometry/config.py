@@ -48,7 +48,7 @@ class Config:
     weight_decay: float = 1e-2
     warmup: float = 0.05
     clip: float = 0.0
-    ema: float = 0.99
+    ema: float = 0.0
     validate: int = 0
     patience: int = 0
     accumulate: int = 1

@@ -17,7 +17,7 @@ Pairs = Float[Tensor, "n m"]
 Weights = Float[Tensor, "n m"] | Bool[Tensor, "n m"]
 UNKNOWN = -1
 
-__all__ = ["CloseTargets", "Given", "Relation", "Teacher", "close_targets", "label_tree", "same_class",
+__all__ = ["CloseTargets", "Given", "Teacher", "close_targets", "label_tree", "same_class",
            "shared_labels", "teacher"]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from isometry import checkpoint, config
+from isometry import checkpoint, config, distributed
 from isometry.config import Config
 from isometry.data import Data, Splits
 from isometry.embedder import WEIGHTS, Ready, load, pixels, untrained
@@ -58,7 +58,9 @@ def read(folder: str | Path) -> Run:
     return Run(Path(folder), json.loads(path.read_text()))
 
 
-def finish(chosen: Config, splits: Splits, folder: Path, seconds: float, say: Callable[[str], None]) -> Run:
+def finish(
+    chosen: Config, splits: Splits, folder: Path, seconds: float, say: Callable[[str], None], report: bool = True
+) -> Run:
     """Measures the selected weights and the baselines on the test part, once, and writes `metrics.json` and the report."""
     ready = load(folder)
     ready.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -87,9 +89,11 @@ def finish(chosen: Config, splits: Splits, folder: Path, seconds: float, say: Ca
     if ready.unreadable:
         metrics["unreadable"] = sorted(failure.path for failure in ready.unreadable.values())
         say(f"left out, as they could not be read: {few(metrics['unreadable'])}")
-    checkpoint.write(folder / METRICS, json.dumps(metrics, indent=1, allow_nan=False))
-    say("writing the report")
-    write_report(folder, chosen, metrics, test, results, trained_on=splits.train)
+    if distributed.rank() == 0:
+        checkpoint.write(folder / METRICS, json.dumps(metrics, indent=1, allow_nan=False))
+    if report and distributed.rank() == 0:
+        say("writing the report")
+        write_report(folder, chosen, metrics, test, results, trained_on=splits.train)
     return Run(folder, metrics)
 
 

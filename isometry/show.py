@@ -66,7 +66,7 @@ class Progress:
             table.add_column(name, justify="right")
         for metric in metrics["test"]:
             table.add_row(metric, *(_cell(found.get(metric)) for found in columns.values()))
-        Console(highlight=False).print(table)
+        Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _cell(result: dict[str, Any] | None) -> str:

@@ -114,9 +114,13 @@ class Training:
             if self.stop:
                 self._check()
                 self.save()
-                raise Interrupted(f"Stopped at step {self.step} of {self.total}; everything is saved.")
+                again = f"isometry train --resume --out {self.folder}"
+                raise Interrupted(
+                    f"Stopped at step {self.step} of {self.total}; everything is saved. Go on with: {again}"
+                )
         finally:
-            self.accelerator.end_training()
+            for tracker in self.accelerator.trackers:
+                tracker.finish()
             _on_interrupt(handler)
 
     def _step(self, batches: Iterator[Batch], clock: Clock) -> dict[str, Tensor]:

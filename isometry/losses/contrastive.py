@@ -12,8 +12,9 @@ from isometry.relation import Relation
 class Contrastive(Loss):
     """Pulls positives up to a similarity and pushes negatives down to another.
 
-    pull = mean over violating positives of [positive − s]₊^power, push = mean over violating negatives of
-    [s − negative]₊^power; the loss is their sum. Defaults are those of the cosine form used with cross-batch memory
+    ℓ = mean_P [positive − s]₊^power + mean_N [s − negative]₊^power, each over the pairs that violate.
+
+    Defaults are those of the cosine form used with cross-batch memory
     (Wang et al., CVPR 2020): 1 − s for positives, s above 0.5 for negatives. Hadsell's own form is
     `Contrastive(similarity=euclidean, positive=0, negative=-1, power=2)`, up to his factor ½. Pairs inside their margin
     are not counted, so that the pull of few hard pairs is not diluted by many easy ones.

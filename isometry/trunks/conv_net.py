@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from isometry.trunks.trunk import Ends, Trunk
 
@@ -17,6 +18,9 @@ class ConvNet(Trunk):
 
     Args:
         widths: channels after each convolution.
+        levels: how many of the last convolutions the maps are taken from, one beside the other, as hypercolumns are
+            (Hariharan et al., CVPR 2015); larger maps are averaged down. Earlier features are less tied to the shapes
+            seen in training: on letters of unseen scripts three levels are worth points.
         channels: of the pictures; 1 is grey.
         size: side of the pictures, in pixels. Any other works, but resolution is part of what is learned.
 
@@ -26,16 +30,19 @@ class ConvNet(Trunk):
     torch.Size([2, 128, 4, 4])
 
     Raises:
-        ValueError: for no widths, or pictures of another number of channels.
+        ValueError: for no widths, more levels than widths, or pictures of another number of channels.
     """
 
     widths: tuple[int, ...] = (32, 64, 128, 128)
+    levels: int = 1
     channels: int = 1
     size: int = 32
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1 or self.channels < 1:
             raise ValueError(f"{self!r} needs at least one width, and widths and channels of at least 1.")
+        if not 1 <= self.levels <= len(self.widths):
+            raise ValueError(f"{self!r} has {len(self.widths)} convolutions, and levels is from 1 to that.")
         self.layers = nn.Sequential(block(self.channels, self.widths[0], kernel=5, stride=2))
         for place, (narrow, wide) in enumerate(zip(self.widths, self.widths[1:], strict=False), start=2):
             self.layers.append(block(narrow, wide, kernel=3, stride=1 if place == len(self.widths) else 2))
@@ -44,10 +51,17 @@ class ConvNet(Trunk):
 
     @property
     def ends(self) -> Ends:
-        return Ends(self.channels, self.widths[-1], self.size, (0.0,) * self.channels, (1.0,) * self.channels)
+        features = sum(self.widths[-self.levels :])
+        return Ends(self.channels, features, self.size, (0.0,) * self.channels, (1.0,) * self.channels)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f y x"]:
-        return self.layers(images.contiguous(memory_format=torch.channels_last))
+        maps = [images.contiguous(memory_format=torch.channels_last)]
+        for layer in self.layers:
+            maps.append(layer(maps[-1]))
+        taken, size = maps[-self.levels :], (maps[-1].shape[-2], maps[-1].shape[-1])
+        if self.levels == 1:
+            return taken[0]
+        return torch.cat([functional.adaptive_avg_pool2d(m, size) if m.shape[-2:] != size else m for m in taken], 1)
 
 
 def block(narrow: int, wide: int, *, kernel: int, stride: int) -> nn.Sequential:

@@ -18,7 +18,7 @@ packaged = pytest.mark.skipif(
     "text",
     [
         "ConvNet()",
-        "ConvNet(widths=(8, 16), channels=3)",
+        "ConvNet(widths=(8, 16), levels=2, channels=3)",
         "EfficientNetLite0(pretrained=False)",
         "Timm(name='resnet18', pretrained=False)",
         "Timm(freeze_batch_norm=True, name='mobilenetv3_small_050', pretrained=False)",
@@ -40,6 +40,18 @@ def test_the_small_net_halves_at_all_but_its_last_layer(widths, side):
     maps = ConvNet(widths=widths)(torch.rand(2, 1, 32, 32))
     assert maps.shape == (2, 8, side, side)
     assert maps.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_levels_lie_beside_each_other_larger_maps_averaged():
+    torch.manual_seed(0)
+    one, three = ConvNet().eval(), ConvNet(levels=3).eval()
+    three.load_state_dict(one.state_dict())
+    images = torch.rand(2, 1, 32, 32)
+    early = one.layers[:2](images)
+    maps = three(images)
+    assert maps.shape == (2, three.out_features, 4, 4) == (2, 64 + 128 + 128, 4, 4)
+    assert torch.allclose(maps[:, :64], nn.functional.avg_pool2d(early, 2), atol=1e-6)
+    assert torch.allclose(maps[:, 192:], one(images), atol=1e-6)
 
 
 def test_maps_with_channels_last_are_turned():
@@ -148,9 +160,10 @@ def test_a_file_of_weights_runs_no_code(tmp_path, capsys):
         lambda: Timm(name="resnet51"),
         lambda: Timm(name="resnet18", pretrained=False, class_token=True),
         lambda: ConvNet(widths=()),
+        lambda: ConvNet(levels=5),
     ],
 )
 def test_impossible_trunks_are_refused_in_one_line(make):
-    with pytest.raises(ValueError, match=r"resnet50|class_token|width") as error:
+    with pytest.raises(ValueError, match=r"resnet50|class_token|width|levels") as error:
         make()
     assert "\n" not in str(error.value)
