@@ -184,9 +184,9 @@ class RandomAffine(PerBatch):
     """
 
     turn: float = 10.0
-    stretch: float = 0.15
-    slant: float = 0.2
-    shift: float = 0.06
+    stretch: float = 0.2
+    slant: float = 0.25
+    shift: float = 0.08
 
     def __post_init__(self) -> None:
         if min(self.turn, self.stretch, self.slant, self.shift) < 0:
