@@ -6,14 +6,15 @@ The value and the gradient are the same in all of them, because an objective onl
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from isometry import distributed
-from isometry.cost import Cost, RowSum, divide
+from isometry.blocks import in_blocks
+from isometry.cost import Cost, divide
 from isometry.ops.memory import in_bytes
 from isometry.relation import Relation
 from isometry.samples import Samples
@@ -45,15 +46,14 @@ def memory_budget(size: str | int) -> Iterator[None]:
 def cost(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
     """The loss's terms for all rows, made in as many blocks as the budget wants."""
     with torch.autocast(rows.z.device.type, enabled=False):
-        rows, cols = (side._replace(z=loss.similarity.embed(_wide(side.z))) for side in (rows, cols))
+        rows, cols = _embedded(loss, rows, cols)
         n, m, width = len(rows.z), len(cols.z), rows.z.element_size()
         budget = BUDGET.get()
         if n * m * width <= budget or n <= 1:
             return _block(loss, rows, cols)
         step = max(1, min(budget, BLOCK) // (m * width))
-        starts = range(0, n, step)
-        parts = [_recomputed(loss, rows.take(slice(i, i + step)), cols) for i in starts]
-        return Cost({name: RowSum(*map(torch.cat, zip(*(p[name] for p in parts), strict=True))) for name in parts[0]})
+        learned = [p for p in loss.parameters() if p.requires_grad]
+        return in_blocks(partial(_block, loss), rows, cols, learned, step)
 
 
 def means(terms: Cost, weight: Tensor | None) -> dict[str, Tensor]:
@@ -83,14 +83,15 @@ def pairs(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Tensor, Relation]
 
 
 def _block(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
-    sim, rel = pairs(loss, rows, cols)
-    return loss.objective(sim, loss.miner(sim.detach(), rel))
+    with torch.autocast(rows.z.device.type, enabled=False):
+        sim, rel = pairs(loss, rows, cols)
+        return loss.objective(sim, loss.miner(sim.detach(), rel))
 
 
-def _recomputed(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
-    if not torch.is_grad_enabled():
-        return _block(loss, rows, cols)
-    return checkpoint(_block, loss, rows, cols, use_reentrant=False, preserve_rng_state=False)  # type: ignore[return-value]
+def _embedded(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Samples, Samples]:
+    z = loss.similarity.embed(_wide(rows.z))
+    r = z if cols.z is rows.z else loss.similarity.embed(_wide(cols.z))
+    return rows._replace(z=z), cols._replace(z=r)
 
 
 def _wide(z: Tensor) -> Tensor:

@@ -138,6 +138,10 @@ def same_class(rows: Int[Tensor, " n"], cols: Int[Tensor, " m"]) -> Relation:
                 f"{list(labels.shape)}. For continuous labels say relate=close_targets, for label sets "
                 "relate=shared_labels, for label paths relate=label_tree."
             )
+    if _all_known(rows) and _all_known(cols):
+        return Relation(
+            pos=lambda: rows[:, None] == cols[None, :], neg=lambda: rows[:, None] != cols[None, :], rows=rows, cols=cols
+        )
     known = ((rows != UNKNOWN)[:, None], (cols != UNKNOWN)[None, :])
     return Relation(
         pos=lambda: (rows[:, None] == cols[None, :]) & known[1] & known[0],
@@ -145,6 +149,13 @@ def same_class(rows: Int[Tensor, " n"], cols: Int[Tensor, " m"]) -> Relation:
         rows=rows,
         cols=cols,
     )
+
+
+def _all_known(labels: Tensor) -> bool:
+    """Whether no label is unknown, where asking is free: on an accelerator the answer would have to be waited for."""
+    if torch.compiler.is_compiling() or labels.device.type != "cpu":
+        return False
+    return not bool((labels == UNKNOWN).any())
 
 
 def shared_labels(rows: Shaped[Tensor, "n l"], cols: Shaped[Tensor, "m l"]) -> Relation:

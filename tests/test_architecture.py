@@ -20,7 +20,7 @@ LAYERS = (
     ("ops",),
     ("distributed", "relation", "similarity", "reference"),
     ("miner",),
-    ("similarities", "references", "miners"),
+    ("similarities", "references", "miners", "blocks"),
     ("engine", "caching"),
     ("term",),
     ("loss",),

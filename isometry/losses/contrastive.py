@@ -3,10 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.cost import Cost, ratio
+from isometry.cost import Cost, RowSum, ratio
 from isometry.loss import Loss
 from isometry.ops import masked
-from isometry.relation import Relation
+from isometry.relation import Relation, times
 
 
 class Contrastive(Loss):
@@ -25,8 +25,11 @@ class Contrastive(Loss):
     power: float = 1.0
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
-        pull, push = (self.positive - sim).clamp_min(0), (sim - self.negative).clamp_min(0)
-        return Cost(
-            pull=ratio(masked.total(pull**self.power, rel.pos), masked.total((pull > 0).to(sim.dtype), rel.pos)),
-            push=ratio(masked.total(push**self.power, rel.neg), masked.total((push > 0).to(sim.dtype), rel.neg)),
-        )
+        pull, push = self.positive - sim, sim - self.negative
+        return Cost(pull=self.hinge(pull, rel.pos), push=self.hinge(push, rel.neg))
+
+    def hinge(self, excess: Float[Tensor, "n m"], weight: masked.Weights) -> RowSum:
+        active = times(weight, excess > 0)
+        if self.power != 1:
+            excess = excess.clamp_min(0) ** self.power
+        return ratio(masked.total(excess, active), masked.count(active))

@@ -21,8 +21,8 @@ def count(weight: Weights) -> Float[Tensor, " n"]:
 
 
 def total(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
-    """Weighted sum over a row's pairs."""
-    return torch.where(weight, x, 0).sum(1) if weight.dtype == torch.bool else (x * weight).sum(1)
+    """Weighted sum over a row's pairs. What has no weight must be finite all the same."""
+    return torch.linalg.vecdot(x, weight.to(x.dtype))
 
 
 def average(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:

@@ -100,32 +100,36 @@ def _hinge_tile(sim: Tensor, pos: Tensor, neg: Tensor, margin: float, slope: Ten
     """Total and active weight of the rows; writes d total / d sim to `slope`."""
     at, real = _positives(pos)
     weight = pos.gather(1, at).to(sim.dtype) * real
-    threshold = (sim.gather(1, at) - margin).masked_fill(~real, torch.inf)
-    there = sim.masked_fill(neg == 0, -torch.inf)
+    threshold = sim.gather(1, at) - margin
     weigh_neg = None if neg.dtype == torch.bool else neg
     if at.shape[1] <= FEW:
-        return _loop(there, weigh_neg, at, weight, threshold, slope)
-    return _search(there, weigh_neg, at, weight, threshold, slope)
+        return _loop(sim, neg, at, real, weight, threshold, slope)
+    there = sim.masked_fill(neg == 0, -torch.inf)
+    return _search(there, weigh_neg, at, weight, threshold.masked_fill(~real, torch.inf), slope)
 
 
 def _loop(
-    there: Tensor, weigh_neg: Tensor | None, at: Tensor, weight: Tensor, threshold: Tensor, slope: Tensor
+    sim: Tensor, neg: Tensor, at: Tensor, real: Tensor, weight: Tensor, threshold: Tensor, slope: Tensor
 ) -> tuple[Tensor, Tensor]:
-    total, count = there.new_zeros(len(there)), there.new_zeros(len(there))
-    slope.zero_()
-    pulled = torch.zeros_like(weight)
+    """Σ_p w_p Σ_n [s_n − t_p]₊ = Σ_n slope_n (s_n − t) − Σ_p w_p (t_p − t) active_p, t the row's lowest threshold."""
+    count, lost = sim.new_zeros(len(sim)), sim.new_zeros(len(sim))
+    if not at.shape[1]:
+        slope.zero_()
+        return count, lost
+    lowest = torch.where(real, threshold, threshold[:, :1]).amin(1, keepdim=True)  # where real at all, the first is
+    above = torch.where(real, threshold - lowest, 0)
+    excess = torch.where(neg > 0 if neg.dtype != torch.bool else neg, sim - lowest, -1)
+    active, pulled = torch.empty_like(excess), torch.empty_like(weight)
     for p in range(at.shape[1]):
-        w, t = weight[:, p], threshold[:, p, None]
-        excess = (there - t).clamp_min_(0)
-        active = (there > t).to(there.dtype)
-        if weigh_neg is not None:
-            excess *= weigh_neg
-            active *= weigh_neg
-        many = active.sum(1)
-        total += w * excess.sum(1)
-        count += w * many
-        pulled[:, p] = w * many
-        slope.addcmul_(active, w[:, None])
+        torch.gt(excess, above[:, p, None], out=active)
+        if neg.dtype != torch.bool:
+            active *= neg
+        many = weight[:, p] * active.sum(1)
+        pulled[:, p] = many
+        count += many
+        lost += above[:, p] * many
+        torch.mul(active, weight[:, p, None], out=slope) if p == 0 else slope.addcmul_(active, weight[:, p, None])
+    total = (slope * excess).sum(1) - lost
     slope.scatter_add_(1, at, -pulled)
     return total, count
 
