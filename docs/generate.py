@@ -3,7 +3,7 @@
     python docs/generate.py            # what `make docs` runs, before mkdocs
 
 A new file in `isometry/losses/` has its page, its formula, its fields and its force field without a line here. Advice on when to
-use what is in `guidance.toml`, by name; a docstring that opens a paragraph with "Use it" or "When" is advice enough.
+use what is in `guidance/*.toml`, by name; a docstring that opens a paragraph with "Use it" or "When" is advice enough.
 """
 
 import ast
@@ -42,7 +42,10 @@ HOLDS = {"Similarity": "similarities", "References": "references", "Reference": 
 @functools.cache
 def guidance() -> dict[str, Any]:
     """The hand-written advice: `[choose]` by kind, and a table for each name."""
-    return tomllib.loads((HERE / "guidance.toml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    for path in sorted((HERE / "guidance").glob("*.toml")):
+        found.update(tomllib.loads(path.read_text(encoding="utf-8")))
+    return found
 
 
 def members(kind: str) -> dict[str, Any]:

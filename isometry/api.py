@@ -11,6 +11,8 @@ from isometry import config
 from isometry.config import Config
 from isometry.data import Arrays, Data, read, split
 from isometry.embedder import load
+from isometry.expression import parse
+from isometry.loss import Loss
 from isometry.run import CONFIG, Run, few, finish
 from isometry.trunks import ConvNet
 
@@ -65,7 +67,7 @@ def train(
     items = read(source, strict=strict, label=chosen.label if resume else settings.get("label", "label"))
     if not resume:
         named = str(source) if isinstance(source, (str, os.PathLike)) else items.name
-        chosen = defaults(items, tuned=not loss).replace(data=named, **settings)
+        chosen = defaults(items, settings.get("loss", "")).replace(data=named, **settings)
     splits = split(items, seed=chosen.seed)
     tell = show if show and state.is_main_process else lambda row: None
     _check(chosen)
@@ -92,20 +94,31 @@ def train(
     return finish(chosen, splits, folder, training.seconds, lambda text: tell({"note": text}), report)
 
 
-def defaults(data: Data, *, tuned: bool = True) -> Config:
-    """Settings that suit the data: small pictures in memory get a small net, photographs a pretrained trunk.
+def defaults(data: Data, loss: str = "") -> Config:
+    """Settings that suit the data and the loss.
 
-    `tuned`: for the embedded letters, the recipe that was tuned with its own loss (it augments in a way that losses with
-    proxies or memories cannot use); otherwise what suits any loss.
+    Small pictures in memory get a small net, photographs a pretrained trunk. Losses over pairs get batches of few classes
+    with four items each, losses over proxies plain ones: of classes that are all absent from a batch, proxies learn
+    nothing but to flee it. The embedded letters without a loss named get the recipe that was tuned with its own (it
+    augments in a way that losses with proxies or memories cannot use).
     """
     classes = max(2, min(32, len(data.present()) // 4))
     sampler = f"ClassesTimesInstances(classes={classes}, instances=4)"
+    if loss and not wants_pairs(loss):
+        sampler = f"Plain(batch_size={max(2, min(128, len(data) // 4))})"
     if not isinstance(data.images, Arrays) or max(data.images.tensor.shape[-2:]) > 64:
         return Config(**PHOTOGRAPHS, sampler=sampler, trunk=photograph_trunk())
-    if data.name == "glyphs" and tuned:
+    if data.name == "glyphs" and not loss:
         return Config(**GLYPHS)
     channels, side = data.images.channels, max(data.images.tensor.shape[-2:])
     return Config(**SMALL, sampler=sampler, trunk=repr(ConvNet(channels=channels, size=side)))
+
+
+def wants_pairs(loss: str) -> bool:
+    """Whether any term of the loss needs several items of a class in a batch."""
+    built = parse(loss, num_classes=2, dim=2)
+    references = [part.reference for part in built.modules() if isinstance(part, Loss) and not part.label_free]
+    return not references or any(getattr(reference, "needs_pairs", True) for reference in references)
 
 
 def photograph_trunk() -> str:
@@ -119,6 +132,7 @@ SMALL: dict[str, Any] = {
     "augment": "RandomAffine()",
     "budget": "600 steps",
     "lr": 3e-3,
+    "loss_lr": 1e-4,
     "warmup": 0.1,
 }
 GLYPHS: dict[str, Any] = {
@@ -150,8 +164,6 @@ def as_text(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _check(chosen: Config) -> None:
     """Parses what is not parsed before the folder is made, so that a typo leaves nothing behind."""
-    from isometry.expression import parse
-
     for text in (chosen.metrics, chosen.augment, chosen.transform, chosen.sampler):
         parse(text)
 

@@ -19,6 +19,8 @@ def rank() -> int:
 
 def lengths(n: int, device: torch.device) -> list[int]:
     """How many rows each rank has: they may differ."""
+    if ranks() == 1:
+        return [n]
     mine = torch.tensor([n], device=device)
     every = [torch.zeros_like(mine) for _ in range(ranks())]
     dist.all_gather(every, mine)
@@ -33,6 +35,16 @@ def gather(samples: Samples) -> Samples:
     z = _Gather.apply(samples.z, sizes)
     rest = (None if x is None else _collect(x, sizes) for x in samples[1:])
     return Samples(z, *rest)  # type: ignore[arg-type]
+
+
+def share(n: int) -> slice:
+    """This rank's part of n things that every rank has."""
+    return slice(n * rank() // ranks(), n * (rank() + 1) // ranks())
+
+
+def joined(x: Tensor) -> Tensor:
+    """Rows of all ranks, in rank order; their gradients return to where they came from."""
+    return x if ranks() == 1 else _Gather.apply(x, lengths(len(x), x.device))
 
 
 def gather_rows(x: Tensor) -> Tensor:

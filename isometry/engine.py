@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from isometry import distributed
-from isometry.blocks import in_blocks
-from isometry.cost import Cost, divide
+from isometry.blocks import Block, in_blocks
+from isometry.cost import Cost, RowSum, divide
 from isometry.ops.memory import in_bytes
 from isometry.relation import Relation
 from isometry.samples import Samples
@@ -47,13 +47,40 @@ def cost(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
     """The loss's terms for all rows, made in as many blocks as the budget wants."""
     with torch.autocast(rows.z.device.type, enabled=False):
         rows, cols = _embedded(loss, rows, cols)
-        n, m, width = len(rows.z), len(cols.z), rows.z.element_size()
-        budget = BUDGET.get()
-        if n * m * width <= budget or n <= 1:
-            return _block(loss, rows, cols)
-        step = max(1, min(budget, BLOCK) // (m * width))
-        learned = [p for p in loss.parameters() if p.requires_grad]
-        return in_blocks(partial(_block, loss), rows, cols, learned, step)
+        if loss.whole:
+            return _own(loss, rows, cols)
+        columns = _columns(loss, rows, cols) if loss.by_columns else None
+        return _over_rows(partial(_block, loss), loss, rows, cols, columns)
+
+
+def _over_rows(make: Block, loss: "Loss", rows: Samples, cols: Samples, columns: Tensor | None = None) -> Cost:
+    n, m, width = len(rows.z), len(cols.z), rows.z.element_size()
+    budget = BUDGET.get()
+    if n * m * width <= budget or n <= 1:
+        return make(rows, cols, columns)
+    learned = [p for p in loss.parameters() if p.requires_grad]
+    return in_blocks(make, rows, cols, columns, learned, max(1, min(budget, BLOCK) // (m * width)))
+
+
+def _columns(loss: "Loss", rows: Samples, cols: Samples) -> Tensor:
+    """`loss.prepare` of every reference over all queries of all ranks `[m s]`; each rank makes its share."""
+    queries = distributed.gather(rows)
+
+    def statistics(some: Samples, queries: Samples, _: Tensor | None) -> Cost:
+        rel = relation(loss, some, queries)
+        made = loss.prepare(loss.similarity.compare(queries.z, some.z).T, rel)
+        return Cost(columns=RowSum(made, made.new_ones(len(made))))
+
+    share = distributed.share(len(cols.z))
+    return distributed.joined(_over_rows(statistics, loss, cols.take(share), queries)["columns"].total)
+
+
+def _own(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
+    """This rank's rows of an objective that wants to see all rows at once."""
+    start = sum(distributed.lengths(len(rows.z), rows.z.device)[: distributed.rank()])
+    mine = slice(start, start + len(rows.z))
+    terms = _block(loss, distributed.gather(rows), cols)
+    return Cost({name: RowSum(total[mine], count[mine]) for name, (total, count) in terms.items()})
 
 
 def means(terms: Cost, weight: Tensor | None) -> dict[str, Tensor]:
@@ -82,10 +109,11 @@ def pairs(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Tensor, Relation]
     return loss.similarity.compare(rows.z, cols.z), rel
 
 
-def _block(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
+def _block(loss: "Loss", rows: Samples, cols: Samples, columns: Tensor | None = None) -> Cost:
     with torch.autocast(rows.z.device.type, enabled=False):
         sim, rel = pairs(loss, rows, cols)
-        return loss.objective(sim, loss.miner(sim.detach(), rel))
+        rel = loss.miner(sim.detach(), rel)
+        return loss.objective(sim, rel) if columns is None else loss.combine(sim, rel, columns)
 
 
 def _embedded(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Samples, Samples]:

@@ -11,6 +11,7 @@ from isometry.cost import Cost, divide
 from isometry.embedded import Embedded, wrap
 from isometry.miner import Miners
 from isometry.miners import all_pairs
+from isometry.noise import Noise
 from isometry.ops import masked
 from isometry.reference import Reference, References
 from isometry.references import batch
@@ -40,11 +41,23 @@ class Loss(Term):
 
     by_reference: ClassVar[bool] = False
     """Whether the rows of the objective are the references (proxies), and its columns the batch."""
+    by_columns: ClassVar[bool] = False
+    """Whether a pair's cost needs statistics of its reference: `prepare` makes them, and `combine` reads them."""
+    whole: ClassVar[bool] = False
+    """Whether the objective wants to see all rows at once: it is never cut into blocks."""
     label_free: ClassVar[bool] = False
     """Whether it reads no labels."""
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         """The cost of each row. Never divides over rows, never indexes, never looks at the batch's size."""
+        raise NotImplementedError
+
+    def prepare(self, sim: Float[Tensor, "m n"], rel: Relation) -> Float[Tensor, "m s"]:
+        """Statistics of each reference over all queries (no miner has seen them); for losses that say `by_columns`."""
+        raise NotImplementedError
+
+    def combine(self, sim: Float[Tensor, "n m"], rel: Relation, columns: Float[Tensor, "m s"]) -> Cost:
+        """The objective of losses that say `by_columns`: `columns` is what `prepare` made."""
         raise NotImplementedError
 
     def finish(self, means: dict[str, Tensor]) -> Tensor:
@@ -76,7 +89,10 @@ class Loss(Term):
         return self.finish({name: divide(total, count) for name, (total, count) in terms.items()})
 
     def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
-        """Shows one training batch to the reference, once a step and before `forward`."""
+        """Shows one training batch to what remembers, and turns to the next random numbers: once a step, before `forward`."""
+        for part in self.modules():
+            if isinstance(part, Noise):
+                part.advance()
         if isinstance(self.reference, Reference) and type(self.reference).observe is not Reference.observe:
             z = wrap(embedded).z.detach()
             self.reference.observe(distributed.gather(samples(z, y, ids)))
@@ -132,7 +148,12 @@ def engine_stats(loss: Loss, rows: Samples, cols: Samples, limit: int = 1024) ->
     active = sum(
         (t.detach().reshape(len(t), -1).abs().sum(1) for t, _ in terms.values()), start=torch.zeros(len(sim)).to(sim)
     )
-    found = {"active": (active > 0).float().mean()}
-    for name, weight in (("positive", rel.pos), ("negative", rel.neg)):
-        found[name] = divide(masked.total(sim, weight).sum(), masked.count(weight).sum())
-    return {name: float(value) for name, value in found.items()}
+    return {"active": float((active > 0).float().mean()), **pair_stats(sim, rel)}
+
+
+def pair_stats(sim: Float[Tensor, "n m"], rel: Relation) -> dict[str, float]:
+    """Mean similarity of positives and of negatives."""
+    return {
+        name: float(divide(masked.total(sim, weight).sum(), masked.count(weight).sum()))
+        for name, weight in (("positive", rel.pos), ("negative", rel.neg))
+    }

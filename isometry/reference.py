@@ -16,6 +16,9 @@ class Reference(Component):
     uses_batch: ClassVar[bool] = False
     """Whether `forward` reads the batch; only then is it gathered over ranks."""
 
+    needs_pairs: ClassVar[bool] = True
+    """Whether a batch must hold several items of a class for it to find positives."""
+
     def forward(self, samples: Samples) -> Samples:
         raise NotImplementedError
 

@@ -31,6 +31,7 @@ class Relation:
         other: False where query and reference are the same item.
         known: rows of which the supervision says anything at all; mining does not change it.
         rows, cols: the labels of queries and references, as they were given.
+        ids: what tells queries and references apart, or None.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Relation:
         }  # fmt: skip
         self._made: dict[str, Tensor] = {}
         self.rows, self.cols = rows, cols
+        self.ids: tuple[Tensor, Tensor] | None = None
 
     def _read(self, name: str, default: Callable[[], Tensor]) -> Tensor:
         if name not in self._made:
@@ -90,12 +92,16 @@ class Relation:
     def T(self) -> "Relation":
         """The same, seen from the references."""
         turned = {name: (lambda name=name: getattr(self, name).T) for name in self._make if name != "known"}
-        return Relation(**turned, rows=self.cols, cols=self.rows)
+        other = Relation(**turned, rows=self.cols, cols=self.rows)
+        other.ids = None if self.ids is None else self.ids[::-1]
+        return other
 
     def replace(self, **made: Callable[[], Tensor]) -> "Relation":
         """A copy in which the named matrices are made otherwise."""
         kept = {name: (lambda name=name: getattr(self, name)) for name in self._make}
-        return Relation(**{**kept, **made}, rows=self.rows, cols=self.cols)
+        other = Relation(**{**kept, **made}, rows=self.rows, cols=self.cols)
+        other.ids = self.ids
+        return other
 
     def keep(self, pos: Bool[Tensor, "n m"], neg: Bool[Tensor, "n m"] | None = None) -> "Relation":
         """Only these pairs; one mask serves both unless `neg` is given."""
@@ -106,7 +112,9 @@ class Relation:
         """Pairs of an item with itself are neither positive nor negative: told by id, never by value or rank."""
         other = row_ids[:, None] != col_ids[None, :]
         kept = self.keep(other)
-        return kept.replace(other=lambda: other, known=lambda: (kept.any > 0).any(1))
+        kept = kept.replace(other=lambda: other, known=lambda: (kept.any > 0).any(1))
+        kept.ids = (row_ids, col_ids)
+        return kept
 
     def weighted(self, weight: Float[Tensor, " m"]) -> "Relation":
         """Each reference counts `weight` times."""
@@ -139,9 +147,8 @@ def same_class(rows: Int[Tensor, " n"], cols: Int[Tensor, " m"]) -> Relation:
                 "relate=shared_labels, for label paths relate=label_tree."
             )
     if _all_known(rows) and _all_known(cols):
-        return Relation(
-            pos=lambda: rows[:, None] == cols[None, :], neg=lambda: rows[:, None] != cols[None, :], rows=rows, cols=cols
-        )
+        same = Relation(pos=lambda: rows[:, None] == cols[None, :], rows=rows, cols=cols)
+        return same.replace(neg=lambda: ~same.pos)
     known = ((rows != UNKNOWN)[:, None], (cols != UNKNOWN)[None, :])
     return Relation(
         pos=lambda: (rows[:, None] == cols[None, :]) & known[1] & known[0],

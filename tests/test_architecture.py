@@ -19,7 +19,7 @@ LAYERS = (
     ("version", "component", "embedded", "samples", "cost"),
     ("ops",),
     ("distributed", "relation", "similarity", "reference"),
-    ("miner",),
+    ("miner", "noise"),
     ("similarities", "references", "miners", "blocks"),
     ("engine", "caching"),
     ("term",),

@@ -13,7 +13,8 @@ def sqrt(x: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
 
 def normalize(x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """x / ‖x‖; a row of zeros stays zero, with a finite gradient."""
-    return torch.nn.functional.normalize(x, dim=-1, eps=1e-12 if x.dtype == torch.float64 else 1e-8)
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x * norm.clamp_min(1e-12 if x.dtype == torch.float64 else 1e-8).reciprocal()
 
 
 def squared_distance(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:

@@ -86,7 +86,7 @@ def _tiles(sim: Tensor) -> list[slice]:
 
 def _positives(pos: Tensor) -> tuple[Tensor, Tensor]:
     """Columns of the positives of each row `[n P]`, padded with 0, and where they are real."""
-    row, column = (pos > 0).nonzero(as_tuple=True)
+    row, column = pos.nonzero(as_tuple=True)
     many = torch.bincount(row, minlength=len(pos))
     most = int(many.max()) if len(row) else 0
     first = many.cumsum(0) - many
@@ -118,7 +118,7 @@ def _loop(
         return count, lost
     lowest = torch.where(real, threshold, threshold[:, :1]).amin(1, keepdim=True)  # where real at all, the first is
     above = torch.where(real, threshold - lowest, 0)
-    excess = torch.where(neg > 0 if neg.dtype != torch.bool else neg, sim - lowest, -1)
+    excess = (neg if neg.dtype == torch.bool else neg > 0).to(sim.dtype).mul_(sim - lowest)
     active, pulled = torch.empty_like(excess), torch.empty_like(weight)
     for p in range(at.shape[1]):
         torch.gt(excess, above[:, p, None], out=active)

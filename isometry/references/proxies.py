@@ -1,5 +1,7 @@
 """Learned representatives of classes (Movshovitz-Attias et al., ICCV 2017; initialised as Kim et al., CVPR 2020, do)."""
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -12,12 +14,15 @@ class Proxies(Reference):
     """Compares the batch with one learned vector a class.
 
     `weight` `[C d]` is drawn from N(0, 2/C) (He et al., fan out, as Proxy-Anchor's code does). Labels are 0 … C − 1.
-    Proxies need a larger learning rate than a trunk, or they hardly learn: `lr_multiple` declares it.
+    Proxies need a larger learning rate than a pretrained trunk, or they hardly learn: `lr_multiple` declares it. They
+    also need batches of many classes: from batches of few, all others learn only to flee what batches have in common
+    (`Plain` batches are what `isometry.train` takes).
 
     Raises:
         ValueError: for labels outside 0 … C − 1 (−1 is unknown, and compared with nothing).
     """
 
+    needs_pairs: ClassVar[bool] = False
     lr_multiple: float = 100.0  # type: ignore[misc]
     num_classes: int = from_data()
     dim: int = from_data()

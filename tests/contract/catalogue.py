@@ -5,19 +5,10 @@ import torch
 import isometry
 from isometry import losses, regularisers
 from isometry.term import Term
+from tests.oracles import CONTINUOUS, LABEL_FREE, ORACLES, VARIANTS
 
+__all__ = ["CONTINUOUS", "LABEL_FREE", "ORACLES"]
 CLASSES, DIM = 6, 5
-VARIANTS = (
-    "Triplet(select=Hardest())",
-    "Triplet(select=SemiHard())",
-    "Triplet(similarity=SNR())",
-    "Contrastive(similarity=euclidean, positive=0.0, negative=-1.0, power=2.0)",
-    "MultiSimilarity(miner=all_pairs)",
-    "MultiSimilarity(similarity=squared_euclidean)",
-    "SupCon(reference=Proxies())",
-    "Contrastive(reference=Proxies())",
-    "MultiSimilarity() + 0.1 * KoLeo() + 0.5 * ZeroMean()",
-)
 
 
 def default_texts():
@@ -29,9 +20,7 @@ def default_texts():
                 yield f"{name}()"
 
 
-TEXTS = (*default_texts(), *VARIANTS)
-CONTINUOUS = {"LogRatio()"}
-LABEL_FREE = {"KoLeo()", "ZeroMean()"}
+TEXTS = tuple(dict.fromkeys((*default_texts(), *ORACLES, *VARIANTS)))
 
 
 def build(text, dtype=torch.float64, seed=0):

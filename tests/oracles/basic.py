@@ -1,7 +1,4 @@
-"""Every loss as its paper writes it: plain loops over float64 numbers, sharing nothing with the library.
-
-An oracle maps (z, y, parameters) to a number; z is a list of rows. It is the definition that the library is held to.
-"""
+"""The first losses, each as its paper writes it."""
 
 import math
 
@@ -130,3 +127,29 @@ def zero_mean(z, y):
 
 def snr_distance(z, r):
     return np.array([[np.var(b - a) / np.var(a) for b in r] for a in z])
+
+
+ORACLES = {
+    "Contrastive()": contrastive,
+    "Contrastive(similarity=euclidean, positive=0.0, negative=-1.0, power=2.0)": hadsell,
+    "Triplet()": all_triplets,
+    "Triplet(select=Hardest())": hardest,
+    "Triplet(select=SemiHard())": semi_hard,
+    "MultiSimilarity()": multi_similarity,
+    "ProxyAnchor()": proxy_anchor,
+    "NormSoftmax()": norm_softmax,
+    "SupCon()": sup_con,
+    "LogRatio()": log_ratio,
+    "KoLeo()": koleo,
+    "ZeroMean()": zero_mean,
+}
+VARIANTS = (
+    "Triplet(similarity=SNR())",
+    "MultiSimilarity(miner=all_pairs)",
+    "MultiSimilarity(similarity=squared_euclidean)",
+    "SupCon(reference=Proxies())",
+    "Contrastive(reference=Proxies())",
+    "MultiSimilarity() + 0.1 * KoLeo() + 0.5 * ZeroMean()",
+)
+CONTINUOUS = {"LogRatio()"}
+LABEL_FREE = {"KoLeo()", "ZeroMean()"}
