@@ -8,12 +8,8 @@ Memory is the growth of the largest resident size in a fresh process each, after
 
 import argparse
 import statistics
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-import torch
+from measure import apart, batch, once, ours, peer, where
 
 OURS = {
     "all triplets": "Triplet(margin=0.05)",
@@ -32,63 +28,6 @@ PEERS = {
 SAME_VALUE = {"all triplets": 2.0, "contrastive": 1.0, "multi-similarity": 1.0, "supervised contrastive": 1.0}
 
 
-def batch(size, dim, each=4):
-    g = torch.Generator().manual_seed(0)
-    y = torch.arange(size) // each
-    centres = torch.randn(int(y.max()) + 1, dim, generator=g)
-    return (centres[y] + 1.5 * torch.randn(size, dim, generator=g)).requires_grad_(), y
-
-
-def ours(name, classes, dim):
-    import isometry
-
-    torch.manual_seed(0)
-    return isometry.parse(OURS[name], num_classes=classes, dim=dim)
-
-
-def peer(name, classes, dim):
-    from pytorch_metric_learning import losses
-    from pytorch_metric_learning.distances import CosineSimilarity, LpDistance
-
-    scope = {**vars(losses), "CosineSimilarity": CosineSimilarity, "LpDistance": LpDistance, "C": classes, "D": dim}
-    torch.manual_seed(0)
-    return eval(PEERS[name], scope)
-
-
-def once(loss, z, y):
-    z.grad = None
-    start = time.perf_counter()
-    value = loss(z, y)
-    value.backward()
-    return time.perf_counter() - start, float(value.detach())
-
-
-def memory(side, name, size, dim):
-    """Megabytes by which a fresh process grows."""
-    code = f"import sys; sys.path.insert(0, {sys.path[0]!r}); import triplets as t; t.grow({side!r}, {name!r}, {size}, {dim})"
-    return float(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()[-1]
-    )
-
-
-def grow(side, name, size, dim):
-    small, y = batch(64, dim)
-    loss = {"ours": ours, "peer": peer}[side](name, size // 4, dim)
-    once(loss, small, y)
-    z, y = batch(size, dim)
-    z.grad = torch.zeros_like(z)
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far (Linux)
-    before = resident("VmRSS")
-    once(loss, z, y)
-    print((resident("VmHWM") - before) / 1024)
-
-
-def resident(name):
-    """A figure of this process's memory, in kB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=1024)
@@ -99,28 +38,27 @@ def main():
     given = parser.parse_args()
     z, y = batch(given.size, given.dim)
     print(
-        f"B = {given.size:,}, D = {given.dim}, 4 a class, {torch.get_num_threads()} threads, median of {given.repeat}\n"
+        f"B = {given.size:,}, D = {given.dim}, 4 a class, {where()}, median of {given.repeat}\n"
     )
     print("| loss | isometry | pytorch-metric-learning | times faster | MB | peer's MB | times less | same value |")
     print("|---|---|---|---|---|---|---|---|")
     for name in [given.only] if given.only else OURS:
-        a, b = (side(name, given.size // 4, given.dim) for side in (ours, peer))
+        a, b = (ours(OURS[name], given.size // 4, given.dim), peer(PEERS[name], given.size // 4, given.dim))
         once(a, z, y), once(b, z, y)
         runs = [(once(a, z, y), once(b, z, y)) for _ in range(given.repeat)]
         fast, slow = (statistics.median(run[side][0] for run in runs) for side in (0, 1))
         ratio = statistics.median(run[1][0] / run[0][0] for run in runs)
         factor = SAME_VALUE.get(name)
         same = "–" if factor is None else f"{abs(runs[0][0][1] * factor / runs[0][1][1] - 1):.0e}"
-        mine, theirs = (memory(side, name, given.size, given.dim) for side in ("ours", "peer"))
+        mine = apart("ours", OURS[name], given.size, given.dim)[1]
+        theirs = apart("peer", PEERS[name], given.size, given.dim)[1]
         less = theirs / max(mine, 0.1)
         print(
             f"| {name} | {fast:.4f} s | {slow:.4f} s | {ratio:.1f} | {mine:.0f} | {theirs:.0f} | {less:.1f} | {same} |",
             flush=True,
         )
     if given.large:
-        z, y = batch(65_536, given.dim)
-        seconds, _ = once(ours("all triplets", 16_384, given.dim), z, y)
-        extra = memory("ours", "all triplets", 65_536, given.dim)
+        seconds, extra = apart("ours", OURS["all triplets"], 65_536, given.dim, limit=1200)
         print(f"\nall triplets, B = 65,536, in blocks: {seconds:.1f} s, {extra:,.0f} MB extra")
 
 

@@ -81,17 +81,51 @@ def test_a_config_replays_its_run(run, tmp_path):
     assert same(state_of(run.folder / "model.safetensors"), state_of(again.folder / "model.safetensors"))
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_last_good_checkpoint(tmp_path):
-    seen = {}
+def test_a_loss_that_overflows_at_once_stops_and_saves_nothing(tmp_path):
+    with pytest.raises(Diverged, match=r"(inf|nan) at step 1\b"):
+        isometry.train(digits(), loss="Contrastive(positive=1e38, power=2.0)", out=tmp_path / "run", **SETTINGS)
+    assert not (tmp_path / "run" / STATE).exists()
+
+
+def test_a_loss_that_becomes_nan_stops_with_its_step_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
+    sound = isometry.losses.Contrastive.objective
+
+    def poisoned(self, sim, rel):
+        return sound(self, sim * torch.nan, rel)
 
     def watch(row):
         if "validation" in row and row["step"] == 4:
-            seen["state"] = (tmp_path / "run" / STATE).read_bytes() if (tmp_path / "run" / STATE).exists() else b""
+            monkeypatch.setattr(isometry.losses.Contrastive, "objective", poisoned)
 
-    poisoned = "Contrastive(positive=1e38, power=2.0)"
-    with pytest.raises(Diverged, match=r"inf at step 1\b"):
-        isometry.train(digits(), loss=poisoned, out=tmp_path / "run", show=watch, **SETTINGS)
-    assert not (tmp_path / "run" / STATE).exists()
+    with pytest.raises(Diverged, match=r"nan at step 5\b"):
+        isometry.train(digits(), loss="Contrastive()", out=tmp_path / "run", show=watch, **SETTINGS)
+    tensors, note = checkpoint.load(tmp_path / "run" / STATE)
+    assert note["step"] == 4
+    assert all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point())
+
+
+@pytest.mark.parametrize("loss", ["ProxyAnchor()", "NormSoftmax()"])
+def test_proxies_learn_with_the_defaults(tmp_path, loss):
+    settings = {k: v for k, v in SETTINGS.items() if k not in ("sampler", "lr")}
+    longer = {**settings, "budget": "120 steps", "validate": 60}
+    run = isometry.train(digits(), loss=loss, out=tmp_path / "run", report=False, **longer)
+    assert run.metrics["test"]["MAPAtR()"]["value"] > run.metrics["baselines"]["untrained"]["MAPAtR()"]["value"] + 0.05
+    assert config.read(run.folder / "config.toml").sampler.startswith("Plain(")
+
+
+@pytest.mark.parametrize(
+    ("loss", "pairs"),
+    [
+        ("SupCon()", True),
+        ("Contrastive(reference=Memory())", True),
+        ("ProxyAnchor()", False),
+        ("NormSoftmax() + 0.1 * KoLeo()", False),
+        ("ProxyAnchor() + SupCon()", True),
+        ("KoLeo()", True),
+    ],
+)
+def test_batches_hold_several_of_a_class_where_the_loss_needs_them(loss, pairs):
+    assert api.wants_pairs(loss) is pairs
 
 
 def test_chunks_and_accumulation_train(tmp_path):
