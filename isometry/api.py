@@ -138,13 +138,13 @@ SMALL: dict[str, Any] = {
 GLYPHS: dict[str, Any] = {
     **SMALL,
     "loss": "SupCon(temperature=0.1)",
-    "trunk": "ConvNet()",
+    "trunk": "ConvNet(levels=3)",
     "head": "Linear(dim=512)",
     "augment": "Chain(steps=(RandomReflection(), RandomAffine()))",
     "sampler": "ClassesTimesInstances(classes=64, instances=2)",
-    "budget": "2400 steps",
+    "budget": "2200 steps",
     "lr": 6e-3,
-    "validate": 480,
+    "validate": 440,
 }
 PHOTOGRAPHS: dict[str, Any] = {
     "pool": "AveragePlusMax()",
