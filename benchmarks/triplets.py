@@ -37,9 +37,7 @@ def main():
     parser.add_argument("--only", default="", help="a name of the table")
     given = parser.parse_args()
     z, y = batch(given.size, given.dim)
-    print(
-        f"B = {given.size:,}, D = {given.dim}, 4 a class, {where()}, median of {given.repeat}\n"
-    )
+    print(f"B = {given.size:,}, D = {given.dim}, 4 a class, {where()}, median of {given.repeat}\n")
     print("| loss | isometry | pytorch-metric-learning | times faster | MB | peer's MB | times less | same value |")
     print("|---|---|---|---|---|---|---|---|")
     for name in [given.only] if given.only else OURS:

@@ -33,7 +33,7 @@ PAPER = colors.LinearSegmentedColormap.from_list("paper", ["#f6f8fc", "#cfe0f3",
 
 def draw(loss: Loss, path: Path) -> str:
     """Draws the field of `loss` to a PNG file, and returns in words what is seen."""
-    ratios = getattr(loss.relate, "reads", "labels") == "targets"
+    ratios = getattr(loss.relate, "reads", "labels") == "targets" and math.isinf(loss.similarity.bounds[0])
     figure = Figure(figsize=(6.4, 6.0), dpi=144, facecolor="white")
     axes = figure.add_axes(FRAME)
     words = _draw_ratios(loss, figure, axes) if ratios else _draw_pairs(loss, figure, axes)
@@ -51,6 +51,7 @@ def pair_field(loss: Loss, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     sim = torch.stack([x, y], 1).double().requires_grad_()
     pos = torch.tensor([[True, False]]).expand(len(x), 2)
     rel = Relation(pos=lambda: pos, neg=lambda: ~pos, affinity=lambda: pos.double(), gap=lambda: (~pos).double())
+    rel.ids = (torch.arange(len(x)), torch.arange(len(x), len(x) + 2))
     return _forces(loss, sim, loss.miner(sim.detach(), rel))
 
 
@@ -65,7 +66,7 @@ def ratio_field(loss: Loss, embedded: Tensor, labelled: Tensor) -> tuple[Tensor,
 
 def _forces(loss: Loss, sim: Tensor, rel: Relation) -> tuple[Tensor, Tensor]:
     terms = loss.objective(sim, rel)
-    value = loss.finish({name: divide(total, count) for name, (total, count) in terms.items()})
+    value = loss.finish({name: divide(t, c.reshape(-1, *[1] * (t.ndim - 1))) for name, (t, c) in terms.items()})
     (gradient,) = torch.autograd.grad(value.sum(), sim)
     return value.detach(), -gradient
 
@@ -218,5 +219,5 @@ def _in_words(loss: Loss, size: Tensor, unbounded: bool) -> str:
 def _save(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    picture = Image.open(buffer).convert("RGB").quantize(192, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    picture = Image.open(buffer).convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     picture.save(path, optimize=True)

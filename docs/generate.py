@@ -26,6 +26,7 @@ import isometry
 from isometry.catalogue import entries, kinds, shown, summary
 from isometry.component import Component, data_fields, fields
 from isometry.loss import Loss
+from isometry.references.penalty import Penalty
 from isometry.term import Term
 
 HERE = Path(__file__).parent
@@ -35,8 +36,10 @@ TITLES = {
     "miners": "Miners", "references": "References", "similarities": "Similarities", "samplers": "Samplers", "trunks": "Trunks",
     "transforms": "Transforms",
 }  # fmt: skip
-HOLDS = {"Similarity": "similarities", "References": "references", "Reference": "references", "Miners": "miners",
-         "Miner": "miners", "Relate": "relation", "Select": "losses"}  # fmt: skip
+PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
+         "Weigh": "GeneralPairWeighting(weigh={})"}  # fmt: skip
+HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references", "Reference": "references", "Miners": "miners",
+         "Miner": "miners", "Relate": "relation", "Select": "losses", "Penalty | None": "references"}  # fmt: skip
 
 
 @functools.cache
@@ -115,6 +118,7 @@ def data_only() -> dict[str, str]:
     return {
         "Teacher": taught.format("Teacher(above=0.7)"), "teacher": taught.format("teacher"),
         "Fixed": "loss(z, y, against=(r, y_r))  # or isometry.references.Fixed(embeddings=r, labels=y_r)",
+        "hamming": 'isometry.evaluate(z, y, "MAPAtR()", similarity="hamming")',
         "Given": "isometry.losses.Contrastive(relate=isometry.relation.Given(affinity=matrix))(z, rows)",
     }  # fmt: skip
 
@@ -146,7 +150,11 @@ def command(name: str, thing: Any, kind: str) -> str:
         "heads": ("--head" if "in_features" in fields(thing) else "--pool", text),
     }.get(kind, ("--loss", text))  # fmt: skip
     if kind == "losses" and not issubclass(thing, Term):
-        value = f"Triplet(select={text})"
+        value = next(host.format(text) for base, host in PARTS.items() if base in {c.__name__ for c in thing.__mro__})
+    if inspect.isclass(thing) and issubclass(thing, Penalty):
+        value = f"ProxyAnchor(reference=Proxies(penalty={text}))"
+    if getattr(thing, "sets", False):
+        value = f"NormSoftmax(similarity={text}, reference=Proxies(centres=3))"
     reads = getattr(
         getattr(isometry.parse(text, **SAMPLE), "relate", thing) if kind == "losses" else thing, "reads", "labels"
     )
@@ -215,6 +223,11 @@ def advice(name: str) -> list[str]:
 def field_of_force(name: str, folder: Path) -> list[str]:
     """The picture of what the loss does to pairs."""
     loss = isometry.parse(f"{name}()", **SAMPLE)
+    if loss.by_columns or loss.whole:
+        return [
+            "## Force field",
+            "Not drawn: the force on a pair depends on other rows of the batch, not on its own alone.",
+        ]
     words = force_field.draw(loss, folder / "images" / f"{name}.png")
     return ["## Force field", f"![Force field of {name}](images/{name}.png){{ .field }}", prose.inline(words)]
 
@@ -225,8 +238,10 @@ def index(kind: str) -> str:
     parts = [f"# {TITLES.get(kind, kind.capitalize())}", choice]
     groups = {"": [], "Choices of other components": []}
     for name, thing in sorted(members(kind).items(), key=lambda item: item[0].lower()):
-        choice_of_a_loss = kind == "losses" and not issubclass(thing, Term)
-        groups["Choices of other components" if choice_of_a_loss else ""].append((name, thing))
+        part = inspect.isclass(thing) and (
+            issubclass(thing, Penalty) or (kind == "losses" and not issubclass(thing, Term))
+        )
+        groups["Choices of other components" if part else ""].append((name, thing))
     for title, group in groups.items():
         if group:
             lines = [

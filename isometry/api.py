@@ -142,9 +142,9 @@ GLYPHS: dict[str, Any] = {
     "head": "Linear(dim=512)",
     "augment": "Chain(steps=(RandomReflection(), RandomAffine()))",
     "sampler": "ClassesTimesInstances(classes=64, instances=2)",
-    "budget": "2200 steps",
+    "budget": "2400 steps",
     "lr": 6e-3,
-    "validate": 440,
+    "validate": 480,
 }
 PHOTOGRAPHS: dict[str, Any] = {
     "pool": "AveragePlusMax()",

@@ -1,6 +1,6 @@
 """A loss in blocks of rows: nothing of the size of the pair matrix lives, and each block is made again backward."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -66,8 +66,84 @@ class _InBlocks(torch.autograd.Function):
                 if grad is not None and k == 0:
                     sums[k][some] = grad
                 elif grad is not None:
-                    sums[k] = sums[k].add_(grad) if k in sums else grad
+                    sums[k] = sums[k].add_(grad) if k in sums else grad.contiguous()
         return None, None, None, None, None, *(sums.get(k) for k in range(3 + len(learned)))
+
+
+def summed_in_blocks(
+    make: Block,
+    rows: Samples,
+    cols: Samples,
+    columns: Tensor | None,
+    learned: list[Tensor],
+    step: int,
+    weight: Tensor | None,
+) -> dict[str, RowSum]:
+    """The sums over rows of what `make` gives (`total` and `count` are scalars), `weight` times each row.
+
+    A sum's gradient is known but for a factor while the block still lies near the processor, so it is taken there and then:
+    nothing is made twice. Its price is a gradient of both sides for each term.
+    """
+    names: list[str] = []
+    out = _SummedInBlocks.apply(make, rows, cols, step, weight, names, rows.z, cols.z, columns, *learned)
+    return {name: RowSum(out[2 * k], out[2 * k + 1]) for k, name in enumerate(names)}
+
+
+class _SummedInBlocks(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, make: Block, rows: Samples, cols: Samples, step: int, weight: Tensor | None, names: list, *inputs: Any
+    ) -> Any:
+        wanted = [k for k, needed in enumerate(ctx.needs_input_grad[6:]) if needed]
+        z, *others = (None if x is None else x.detach().requires_grad_(k in wanted) for k, x in enumerate(inputs))
+        others[2:] = inputs[3:]  # parameters are read where they lie
+        cols = cols._replace(z=others[0])
+        sums: dict[str, list[Tensor]] = {}
+        grads: dict[str, dict[int, Tensor]] = {}
+        for some in _slices(len(z), step):
+            mine = z[some].detach().requires_grad_(0 in wanted)
+            with torch.enable_grad():
+                terms = make(rows.take(some)._replace(z=mine), cols, others[1])
+                found = {name: _sum_up(term, None if weight is None else weight[some]) for name, term in terms.items()}
+            leaves = [(mine, *others)[k] for k in wanted]
+            for left, (name, (total, count)) in zip(reversed(range(len(found))), found.items(), strict=True):
+                if name in sums:
+                    sums[name] = [a.add_(b) for a, b in zip(sums[name], (total.detach(), count), strict=True)]
+                else:
+                    sums[name] = [total.detach().clone(), count.clone()]
+                    grads[name] = {0: torch.zeros_like(z)} if 0 in wanted else {}
+                if wanted and total.requires_grad:
+                    slopes = torch.autograd.grad(total, leaves, retain_graph=left > 0, allow_unused=True)
+                    _add(grads[name], some, zip(wanted, slopes, strict=True))
+        names.extend(sums)
+        ctx.grads, ctx.inputs = list(grads.values()), len(inputs)
+        ctx.mark_non_differentiable(*(count for _, count in sums.values()))
+        return tuple(x for pair in sums.values() for x in pair)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        whole: list[Tensor | None] = [None] * ctx.inputs
+        for k, parts in enumerate(ctx.grads):
+            for place, part in parts.items():
+                before, scaled = whole[place], part * grads[2 * k]
+                whole[place] = scaled if before is None else before.add_(scaled)
+        return None, None, None, None, None, None, *whole
+
+
+def _sum_up(term: RowSum, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    total, count = term
+    if weight is not None:
+        total, count = total * weight, count * weight
+    return total.sum(), count.detach().sum()
+
+
+def _add(grads: dict[int, Tensor], rows: slice, slopes: Iterable[tuple[int, Tensor | None]]) -> None:
+    for k, slope in slopes:
+        if slope is not None and k == 0:
+            grads[0][rows] = slope
+        elif slope is not None:
+            grads[k] = grads[k].add_(slope) if k in grads else slope.contiguous()
 
 
 def _slices(n: int, step: int) -> list[slice]:

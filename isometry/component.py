@@ -151,7 +151,7 @@ def _kinds(annotation: Any) -> tuple[Any, ...]:
     """The classes an annotation admits; empty when it is not a matter of classes (callables, type variables)."""
     members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     members = tuple(typing.get_origin(m) or m for m in members)
-    return members if all(isinstance(m, type) and m is not object for m in members) else ()
+    return members if all(isinstance(m, type) and m not in (object, Any) for m in members) else ()
 
 
 def _is_a(value: Any, kind: type) -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from isometry import distributed
-from isometry.blocks import Block, in_blocks
+from isometry.blocks import Block, in_blocks, summed_in_blocks
 from isometry.cost import Cost, RowSum, divide
 from isometry.ops.memory import in_bytes
 from isometry.relation import Relation
@@ -22,10 +22,12 @@ from isometry.samples import Samples
 if TYPE_CHECKING:
     from isometry.loss import Loss
 
-BUDGET: ContextVar[int] = ContextVar("budget", default=256 * 2**20)
-"""Largest pair matrix, in bytes, that is made at once."""
-BLOCK = 32 * 2**20
-"""Size of the pair matrix of one block, in bytes: small enough to stay near the processor, large enough to be busy."""
+BUDGET: ContextVar[int | None] = ContextVar("budget", default=None)
+"""Largest pair matrix, in bytes, that is made at once; None: what suits the device."""
+LARGEST = {"cpu": 4 * 2**20}
+BLOCK = {"cpu": 2**20}
+"""The same, and the size of one block's matrix: on a processor what stays in its cache, on an accelerator what keeps it busy."""
+ELSEWHERE = (256 * 2**20, 32 * 2**20)
 
 
 @contextlib.contextmanager
@@ -44,7 +46,7 @@ def memory_budget(size: str | int) -> Iterator[None]:
 
 
 def cost(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
-    """The loss's terms for all rows, made in as many blocks as the budget wants."""
+    """The loss's terms for each row, made in as many blocks as the budget wants."""
     with torch.autocast(rows.z.device.type, enabled=False):
         rows, cols = _embedded(loss, rows, cols)
         if loss.whole:
@@ -53,13 +55,44 @@ def cost(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
         return _over_rows(partial(_block, loss), loss, rows, cols, columns)
 
 
+def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
+    """Each term's mean over all rows of all ranks, and what it was divided by. As `means(cost(…))`, but in blocks nothing
+    is made twice.
+    """
+    with torch.autocast(rows.z.device.type, enabled=False):
+        rows, cols = _embedded(loss, rows, cols)
+        if loss.whole:
+            return _means(_own(loss, rows, cols), rows.weight)
+        columns = _columns(loss, rows, cols) if loss.by_columns else None
+        make, step = partial(_block, loss), _rows_at_once(rows, cols)
+        if step >= len(rows.z):
+            return _means(make(rows, cols, columns), rows.weight)
+        with torch.no_grad():
+            first = make(rows.take(slice(1)), cols, columns)
+        if any(total.ndim > 1 for total, _ in first.values()):
+            return _means(_over_rows(make, loss, rows, cols, columns), rows.weight)
+        learned = [p for p in loss.parameters() if p.requires_grad]
+        sums = summed_in_blocks(make, rows, cols, columns, learned, step, rows.weight)
+        return {name: _mean(total, count) for name, (total, count) in sums.items()}
+
+
+def _rows_at_once(rows: Samples, cols: Samples) -> int:
+    """How many rows of the pair matrix are made at once."""
+    n, m = len(rows.z), len(cols.z)
+    width = rows.z.element_size() * max(side.z[:1].numel() // max(side.z.shape[-1], 1) for side in (rows, cols))
+    device = rows.z.device.type
+    given = BUDGET.get()
+    budget = LARGEST.get(device, ELSEWHERE[0]) if given is None else given
+    if torch.compiler.is_compiling() or n * m * width <= budget:
+        return max(n, 1)
+    return max(1, min(budget, BLOCK.get(device, ELSEWHERE[1])) // (m * width))
+
+
 def _over_rows(make: Block, loss: "Loss", rows: Samples, cols: Samples, columns: Tensor | None = None) -> Cost:
-    n, m, width = len(rows.z), len(cols.z), rows.z.element_size()
-    budget = BUDGET.get()
-    if n * m * width <= budget or n <= 1:
+    step = _rows_at_once(rows, cols)
+    if step >= len(rows.z):
         return make(rows, cols, columns)
-    learned = [p for p in loss.parameters() if p.requires_grad]
-    return in_blocks(make, rows, cols, columns, learned, max(1, min(budget, BLOCK) // (m * width)))
+    return in_blocks(make, rows, cols, columns, [p for p in loss.parameters() if p.requires_grad], step)
 
 
 def _columns(loss: "Loss", rows: Samples, cols: Samples) -> Tensor:
@@ -85,12 +118,21 @@ def _own(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
 
 def means(terms: Cost, weight: Tensor | None) -> dict[str, Tensor]:
     """Each term's mean over all rows of all ranks."""
+    return {name: mean for name, (mean, _) in _means(terms, weight).items()}
+
+
+def _means(terms: Cost, weight: Tensor | None) -> dict[str, RowSum]:
     found = {}
     for name, (total, count) in terms.items():
         if weight is not None:
             total, count = total * weight.reshape(-1, *[1] * (total.ndim - 1)), count * weight
-        found[name] = divide(distributed.add_up(total.sum(0)), distributed.add_up(count.detach().sum()).detach())
+        found[name] = _mean(total.sum(0), count.sum())
     return found
+
+
+def _mean(total: Tensor, count: Tensor) -> RowSum:
+    count = distributed.add_up(count.detach()).detach()
+    return RowSum(divide(distributed.add_up(total), count), count)
 
 
 def relation(loss: "Loss", rows: Samples, cols: Samples) -> Relation:
@@ -98,7 +140,9 @@ def relation(loss: "Loss", rows: Samples, cols: Samples) -> Relation:
     rel = loss.relate(rows.y, cols.y)
     if rows.ids is not None and cols.ids is not None:
         rel = rel.without_self(rows.ids, cols.ids)
-    return rel if cols.weight is None else rel.weighted(cols.weight)
+    rel = rel if cols.weight is None else rel.weighted(cols.weight)
+    rel.row_weight = rows.weight
+    return rel
 
 
 def pairs(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Tensor, Relation]:

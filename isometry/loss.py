@@ -79,14 +79,18 @@ class Loss(Term):
         if not torch.compiler.is_compiling():
             a, b = (side._replace(z=side.z.detach()) for side in (queries, references))
             self._seen: tuple[Samples, Samples] = (a, b)
-        terms = engine.cost(self, queries, references)
-        return self.finish(engine.means(terms, queries.weight))
+        found = engine.mean_cost(self, queries, references)
+        value = self.finish({name: mean for name, (mean, _) in found.items()})
+        if against is not None or not isinstance(self.reference, Reference):
+            return value
+        counted = torch.stack([count for _, count in found.values()]).amax() > 0
+        return value + self.reference.own_cost() * counted
 
     def per_row(self, embedded: Embedded | Tensor, y: Tensor, **roles: Any) -> Float[Tensor, " n"]:
         """Each row's own cost `[n]`: its total over its own count. Rows are proxies where the loss is by reference."""
         roles = {"ids": None, "weight": None, "against": None, "rows": None, **roles}
         terms = engine.cost(self, *self.sides(wrap(embedded), y, **roles))
-        return self.finish({name: divide(total, count) for name, (total, count) in terms.items()})
+        return self.finish({name: divide(t, c.reshape(-1, *[1] * (t.ndim - 1))) for name, (t, c) in terms.items()})
 
     def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
         """Shows one training batch to what remembers, and turns to the next random numbers: once a step, before `forward`."""
@@ -131,6 +135,11 @@ class Loss(Term):
             references = self.reference(distributed.gather(mine))
         else:
             references = self.reference(mine)
+        if references.z.ndim == 3 and not getattr(self.similarity, "sets", False):
+            raise ValueError(
+                f"References of several vectors {list(references.z.shape)} need a similarity over them, such as "
+                f"similarity=MaxOverCentres(); {self.similarity} compares with one."
+            )
         if not self.by_reference:
             return asked, references
         return references.take(slice(distributed.rank(), None, distributed.ranks())), everyone(asked)
@@ -144,6 +153,8 @@ def engine_stats(loss: Loss, rows: Samples, cols: Samples, limit: int = 1024) ->
     if not len(rows.z) or not len(cols.z):
         return {}
     sim, rel = engine.pairs(loss, rows, cols)
+    if loss.by_columns or loss.whole:  # a row's cost is not its own affair
+        return pair_stats(sim, rel)
     terms = loss.objective(sim, loss.miner(sim, rel))
     active = sum(
         (t.detach().reshape(len(t), -1).abs().sum(1) for t, _ in terms.values()), start=torch.zeros(len(sim)).to(sim)

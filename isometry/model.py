@@ -61,7 +61,7 @@ class Embedder(nn.Module):
 
     def forward(self, images: Images) -> Embedded:
         h = self.pool(self.trunk(self.normalised(images)))
-        return Embedded(self.head(h), h)
+        return self.head.embedded(h) if self.training else Embedded(self.head(h), h)  # type: ignore[operator]
 
     def normalised(self, images: Images) -> Float[Tensor, "b k h w"]:
         """What the trunk sees."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+from torch import Tensor
+
 from isometry.component import Component
 from isometry.samples import Samples
 
@@ -21,6 +23,15 @@ class Reference(Component):
 
     def forward(self, samples: Samples) -> Samples:
         raise NotImplementedError
+
+    @property
+    def class_vectors(self) -> Tensor | None:
+        """A vector for each class `[C d]`, where it has some: samplers that look for hard classes read it."""
+        return None
+
+    def own_cost(self) -> Tensor | float:
+        """What it costs by itself, added once a call to a loss in which any row counts; such as a penalty on proxies."""
+        return 0.0
 
     def observe(self, samples: Samples) -> None:
         """Takes in one training batch, gathered over ranks. Nothing by default."""

@@ -32,6 +32,7 @@ class Relation:
         known: rows of which the supervision says anything at all; mining does not change it.
         rows, cols: the labels of queries and references, as they were given.
         ids: what tells queries and references apart, or None.
+        row_weight: how often each query counts, or None for once (`pos` and `neg` have the weights of references only).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Relation:
         self._made: dict[str, Tensor] = {}
         self.rows, self.cols = rows, cols
         self.ids: tuple[Tensor, Tensor] | None = None
+        self.row_weight: Tensor | None = None
 
     def _read(self, name: str, default: Callable[[], Tensor]) -> Tensor:
         if name not in self._made:
@@ -100,7 +102,7 @@ class Relation:
         """A copy in which the named matrices are made otherwise."""
         kept = {name: (lambda name=name: getattr(self, name)) for name in self._make}
         other = Relation(**{**kept, **made}, rows=self.rows, cols=self.cols)
-        other.ids = self.ids
+        other.ids, other.row_weight = self.ids, self.row_weight
         return other
 
     def keep(self, pos: Bool[Tensor, "n m"], neg: Bool[Tensor, "n m"] | None = None) -> "Relation":

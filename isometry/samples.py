@@ -9,11 +9,11 @@ from torch import Tensor
 class Samples(NamedTuple):
     """Embeddings with their labels.
 
-    Attributes: z `[n d]`; y: labels `[n …]`; ids `[n]` whole numbers that tell items apart (None: no pair is an item with
-    itself); weight `[n]`: how often each counts (None: once).
+    Attributes: z `[n d]` (references may be several vectors each: `[n k d]`); y: labels `[n …]`; ids `[n]` whole numbers that
+    tell items apart (None: no pair is an item with itself); weight `[n]`: how often each counts (None: once).
     """
 
-    z: Float[Tensor, "n d"]
+    z: Float[Tensor, "n *k d"]
     y: Shaped[Tensor, "n ..."]
     ids: Int[Tensor, " n"] | None = None
     weight: Float[Tensor, " n"] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isometry import caching, checkpoint, distributed
+from isometry import caching, checkpoint, distributed, sampling
 from isometry.config import Config, steps_in
 from isometry.data import Batch, Splits, loader
 from isometry.embedder import Ready, relabelled
@@ -54,7 +54,7 @@ class Training:
         self.scheme = Supervised(loss=parse(config.loss, num_classes=classes, dim=model.dim)).to(
             self.accelerator.device
         )
-        self.labels = _labels(self.train, self.scheme.reads).to(self.accelerator.device)
+        self.labels = sampling.labels(self.train, self.scheme.reads, "The loss").to(self.accelerator.device)
         groups = parameter_groups(
             model,
             self.scheme,
@@ -69,17 +69,18 @@ class Training:
         self.plain: Embedder = self.accelerator.unwrap_model(self.model)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.ema = EMA(self.plain, config.ema) if config.ema else None
-        sampler = parse(config.sampler).bind(self.train.labels, rank=distributed.rank(), ranks=distributed.ranks())
+        self.sampler = parse(config.sampler)
+        batches = sampling.bound(self.sampler, self.train, self.scheme)
         self.loader = loader(
             self.train,
             parse(config.augment),
-            batch_sampler=sampler,
+            batch_sampler=batches,
             channels=self.plain.trunk.in_channels,  # type: ignore[arg-type]
             workers=None if config.workers < 0 else config.workers,
             strict=config.strict,
             seed=config.seed,
         )
-        self.total = steps_in(config.budget, max(1, len(sampler) // config.accumulate))
+        self.total = steps_in(config.budget, max(1, len(batches) // config.accumulate))
         self.every = config.validate or max(1, -(-self.total // 10))
         self.step, self.best, self.best_step, self.seconds = 0, -1.0, 0, 0.0
         self.stop = False
@@ -166,7 +167,7 @@ class Training:
     def _batches(self, clock: Clock) -> Iterator[Batch]:
         while True:
             before = self.step
-            epoch = iter(self.loader)
+            number, epoch = self.loader.state_dict()["epoch"], iter(self.loader)
             while True:
                 clock.wait()
                 batch = next(epoch, None)
@@ -174,6 +175,7 @@ class Training:
                 if batch is None:
                     break
                 yield batch
+            sampling.heed(self.sampler, self.scheme, number)
             if self.step == before and not len(self.loader):
                 raise ValueError(
                     f"{self.config.sampler} makes no batch of {len(self.train):,} images: smaller batches fit."
@@ -227,7 +229,7 @@ class Training:
         if not self.accelerator.is_main_process:
             return
         tensors: dict[str, Tensor] = {"random": torch.get_rng_state()}
-        parts = {"model": self.plain, "scheme": self.scheme, "ema": self.ema}
+        parts = {"model": self.plain, "scheme": self.scheme, "ema": self.ema, "sampler": self.sampler}
         packed = {name: checkpoint.pack(name, part.state_dict(), tensors) for name, part in parts.items() if part}
         packed["optimizer"] = checkpoint.pack("optimizer", self.optimizer.state_dict()["state"], tensors)
         note = {name: getattr(self, name) for name in ("step", "total", "best", "best_step", "seconds")}
@@ -247,6 +249,7 @@ class Training:
         state = {name: checkpoint.unpack(part, tensors) for name, part in note["parts"].items()}
         self.plain.load_state_dict(state["model"])
         self.scheme.load_state_dict(state["scheme"])
+        self.sampler.load_state_dict(state["sampler"])
         if self.ema:
             self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state["optimizer"]})
@@ -274,15 +277,6 @@ class Training:
         if self.stop:
             raise KeyboardInterrupt
         self.stop = True
-
-
-def _labels(data: Any, name: str) -> Tensor:
-    found = getattr(data, name)
-    if found is None:
-        raise ValueError(
-            f"The loss reads {name}, and {data.name} has none: choose another `relate`, or add the labels."
-        )
-    return found
 
 
 def _on_interrupt(handler: Any) -> Any:

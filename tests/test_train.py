@@ -55,9 +55,21 @@ def test_the_model_is_the_one_that_was_measured(run):
     assert torch.equal(again(torch.from_numpy(images[:7])[:, None]), z)
 
 
-@pytest.mark.parametrize("loss", ["SupCon()", "Contrastive(reference=Memory(size=64)) + 0.1 * ProxyAnchor()"])
-def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, loss):
-    whole = isometry.train(digits(), loss=loss, out=tmp_path / "whole", **SETTINGS)
+HARD = {"sampler": "HardClasses(anchors=2, hard=1, instances=5)"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "more"),
+    [
+        ("SupCon()", {}),
+        ("Contrastive(reference=Memory(size=64)) + 0.1 * ProxyAnchor()", {}),
+        ("Triplet(select=DistanceWeighted()) + NormSoftmax()", HARD),
+        ("DynamicSoftMargin()", {}),
+    ],
+)
+def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, loss, more):
+    settings = {**SETTINGS, **more}
+    whole = isometry.train(digits(), loss=loss, out=tmp_path / "whole", **settings)
 
     def interrupt(row):
         if row.get("step") == 4 and "validation" in row:
@@ -65,7 +77,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, loss):
 
     # Stops after the step that follows the signal: between two validations, in the middle of an epoch.
     with pytest.raises(Interrupted, match="Stopped at step 4"):
-        isometry.train(digits(), loss=loss, out=tmp_path / "broken", show=interrupt, **SETTINGS)
+        isometry.train(digits(), loss=loss, out=tmp_path / "broken", show=interrupt, **settings)
     resumed = isometry.train(digits(), out=tmp_path / "broken", resume=True)
     assert same(state_of(whole.folder / STATE), state_of(resumed.folder / STATE))
     assert same(state_of(whole.folder / "model.safetensors"), state_of(resumed.folder / "model.safetensors"))
@@ -221,3 +233,19 @@ def test_settings_are_read_back_as_they_were_written(tmp_path):
     (tmp_path / "config.toml").write_text('lr = "fast"')
     with pytest.raises(ValueError, match=r"lr of .* is float"):
         config.read(tmp_path / "config.toml")
+
+
+def test_hard_classes_follow_what_the_proxies_have_learned(tmp_path):
+    loss = "Triplet(select=Hardest()) + NormSoftmax()"
+    settings = {**SETTINGS, **HARD, "budget": "24 steps", "validate": 12}
+    run = isometry.train(digits(), loss=loss, out=tmp_path / "run", report=False, **settings)
+    tensors, note = checkpoint.load(run.folder / STATE)
+    kept = checkpoint.unpack(note["parts"]["sampler"], tensors)
+    assert (kept["near"][1] >= 0).all()  # neighbours were found, and are saved
+    with pytest.raises(ValueError, match="needs a vector for each class"):
+        isometry.train(digits(), loss="Triplet()", out=tmp_path / "none", **settings)
+
+
+def test_a_sampler_is_bound_to_the_labels_that_it_reads(tmp_path):
+    with pytest.raises(ValueError, match="CategoryBatches reads hierarchy"):
+        isometry.train(digits(), out=tmp_path / "none", **{**SETTINGS, "sampler": "CategoryBatches(batch_size=8)"})

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from isometry.component import Component, from_data
+from isometry.embedded import Embedded
 
 
 class Head(Component):
@@ -28,7 +29,19 @@ class Head(Component):
         """The map itself, after the norm."""
 
     def forward(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
-        return self.project(functional.layer_norm(h, h.shape[-1:]) if self.layer_norm else h)
+        return self.project(self.normed(h))
+
+    def embedded(self, h: Float[Tensor, "n p"]) -> Embedded:
+        """What training sees: z, h, and the branches."""
+        return Embedded(self(h), h, self.branches(self.normed(h)))
+
+    def branches(self, h: Float[Tensor, "n p"]) -> tuple[Tensor, ...]:
+        """Further embeddings, which terms such as `EachBranch` and `S2SD` train; none unless a head says otherwise."""
+        return ()
+
+    def normed(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
+        """h after the layer norm, if there is one."""
+        return functional.layer_norm(h, h.shape[-1:]) if self.layer_norm else h
 
     def check_sizes(self, *sizes: int) -> None:
         """Raises a ValueError unless all are at least 1."""

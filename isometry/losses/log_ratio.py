@@ -18,7 +18,7 @@ class LogRatio(Loss):
     u_i = log D_f(a,i) − log D_y(a,i) this is twice the unbiased variance of u, so a row costs O(m) and not O(m²). It is
     unchanged by moving, turning and scaling the embedding. D are squared distances in the paper; the official code squares
     neither, or only one, so both powers are explicit. Embeddings are not normalised. The paper has one anchor a batch:
-    `loss(z, y, rows=[0])`; by default every row is one.
+    `loss(z, y, rows=slice(1))`; by default every row is one.
 
     `nearest`: a distance below this share of its row's mean counts as that share, in both spaces: equal labels would have
     log 0, and two coinciding embeddings an infinite gradient. `relate` gives the label distance (`Relation.gap`).

@@ -16,7 +16,7 @@ class NormSoftmax(Loss):
     """Classifies by the cosine to one proxy a class.
 
     ℓ_i = −log( e^{s_iy/T} / Σ_c e^{s_ic/T} ). The paper normalises the head's input by a layer norm without parameters
-    (`layer_norm` of the model). T = 0.05 is the paper's.
+    (`layer_norm` of the model). T = 0.05 is the paper's. Plain batches will do.
     """
 
     temperature: float = 0.05

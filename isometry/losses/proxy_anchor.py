@@ -18,7 +18,8 @@ class ProxyAnchor(Loss):
     """Pulls each proxy's own class towards it and pushes all others away, the hardest most.
 
     (1/|P⁺|) Σ_{p ∈ P⁺} log(1 + Σ_{x ∈ p} e^{−α(s − margin)}) + (1/|P|) Σ_p log(1 + Σ_{x ∉ p} e^{α(s + margin)}), P⁺ the
-    proxies whose class is in the batch. Its rows are the proxies. Defaults are the paper's.
+    proxies whose class is in the batch. Its rows are the proxies. Batches need not hold several images of a class, and do
+    better with many classes (`Plain`). Defaults are the paper's.
 
     >>> import torch
     >>> ProxyAnchor(num_classes=2, dim=4)(torch.randn(8, 4), torch.tensor([0, 1] * 4)).shape

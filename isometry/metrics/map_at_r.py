@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, places
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, places
 
 
 class MAPAtR(Metric):
@@ -29,3 +29,8 @@ class MAPAtR(Metric):
         counted = ranking.hits & (place <= ranking.relevant[:, None])
         precision = counted.cumsum(1, dtype=torch.float32) / place
         return (precision * counted).sum(1) / ranking.relevant
+
+    def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
+        return (
+            ranking.total(ranking.within(ranking.relevant[:, None]) * ranking.among / ranking.rank) / ranking.relevant
+        )

@@ -1,6 +1,7 @@
 """What a metric is: a number per query, from the order of the gallery and the count of what is relevant in it."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isometry.component import Component
-from isometry.relation import Relation
+from isometry.relation import Relation, times
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,50 @@ class Ranking:
         hits: whether each of the first k items is relevant; False beyond the end of the gallery.
         relevant: how many items of the whole gallery are; at least 1 for a query that counts.
         first: rank of the first relevant item, from 1, exact however deep it lies; only where a metric asks for it.
+        gains: what each of the first k items is worth, for graded metrics; None where a hit is worth 1.
     """
 
     hits: Bool[Tensor, "n k"]
     relevant: Int[Tensor, " n"]
     first: Int[Tensor, " n"]
+    gains: Float[Tensor, "n k"] | None = None
+
+
+@dataclass(frozen=True)
+class SoftRanking:
+    """The relevant items as some queries see them, in no order, where a smooth step stands for "is above".
+
+    Attributes:
+        weight: how often each counts; 0 in slots that hold none.
+        rank: its place among all items, from 1.
+        among: its place among the relevant ones, from 1.
+        cut: the step that stands for 1[x > 0] where a place is compared with a cut-off.
+        gains: what each is worth, for graded metrics; None where each is worth 1.
+    """
+
+    weight: Float[Tensor, "n p"]
+    rank: Float[Tensor, "n p"]
+    among: Float[Tensor, "n p"]
+    cut: Callable[[Tensor], Tensor]
+    gains: Float[Tensor, "n p"] | None = None
+
+    @property
+    def relevant(self) -> Float[Tensor, " n"]:
+        """How many relevant items there are; 1 where there is none."""
+        many = self.weight.sum(1)
+        return torch.where(many > 0, many, 1)
+
+    def total(self, x: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+        """Sum over the relevant items."""
+        return torch.linalg.vecdot(x, self.weight)
+
+    def best(self, x: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+        """Largest over the relevant items, of something positive."""
+        return torch.where(self.weight > 0, x, 0).amax(1) if x.shape[1] else x.sum(1)
+
+    def within(self, k: int | Tensor) -> Float[Tensor, "n p"]:
+        """What stands for 1[rank ≤ k]."""
+        return 1 - self.cut(self.rank - k)
 
 
 class Metric(Component):
@@ -37,6 +77,8 @@ class Metric(Component):
 
     needs_first: ClassVar[bool] = False
     """Whether `Ranking.first` is read."""
+    graded: ClassVar[bool] = False
+    """Whether what has a positive affinity is relevant, and worth that much."""
 
     @abstractmethod
     def depth(self, relevant: int) -> int:
@@ -46,13 +88,26 @@ class Metric(Component):
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         """The value of each query, float32, in [0, 1]."""
 
+    def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
+        """The same from a soft ranking, with a gradient: what makes the metric a loss."""
+        raise ValueError(f"{self!r} has no soft form: a metric that can be trained writes `soft(ranking)`.")
+
     def forward(self, sim: Float[Tensor, "n m"], rel: Relation) -> Float[Tensor, " n"]:
         """Values from a whole similarity matrix; pairs of an item with itself (`rel.other`) are left out."""
+        rel = by_grade(rel) if self.graded else rel
         order = sim.masked_fill(~rel.other, -torch.inf).argsort(dim=1, descending=True, stable=True)
         hits = ((rel.pos > 0) & rel.other).gather(1, order)
         relevant = hits.sum(1)
-        ranking = Ranking(hits, relevant, hits.byte().argmax(1) + 1 if hits.shape[1] else relevant)
+        first = hits.byte().argmax(1) + 1 if hits.shape[1] else relevant
+        gains = rel.affinity.gather(1, order) * hits if self.graded else None
+        ranking = Ranking(hits, relevant, first, gains)
         return self.per_query(ranking).masked_fill(relevant == 0, torch.nan)
+
+
+def by_grade(rel: Relation) -> Relation:
+    """The relation in which every known pair of positive affinity is a positive, and every other a negative."""
+    worth = rel.affinity > 0
+    return rel.replace(pos=lambda: times(rel.any, worth), neg=lambda: times(rel.any, ~worth))
 
 
 def places(ranking: Ranking) -> Int[Tensor, "1 k"]:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking
+from isometry.metrics.metric import Metric, Ranking, SoftRanking
 
 
 class MRR(Metric):
@@ -27,3 +27,6 @@ class MRR(Metric):
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         return torch.ones_like(ranking.first, dtype=torch.float32) / ranking.first
+
+    def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
+        return ranking.best(1 / ranking.rank)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, at_least_one
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, at_least_one
 
 
 class Precision(Metric):
@@ -29,3 +29,6 @@ class Precision(Metric):
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         return ranking.hits[:, : self.k].sum(1, dtype=torch.float32) / self.k
+
+    def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
+        return ranking.total(ranking.within(self.k)) / self.k

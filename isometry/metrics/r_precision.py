@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, places
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, places
 
 
 class RPrecision(Metric):
@@ -25,3 +25,6 @@ class RPrecision(Metric):
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         counted = ranking.hits & (places(ranking) <= ranking.relevant[:, None])
         return counted.sum(1, dtype=torch.float32) / ranking.relevant
+
+    def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
+        return ranking.total(ranking.within(ranking.relevant[:, None])) / ranking.relevant

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, at_least_one
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, at_least_one
 
 
 class Recall(Metric):
@@ -29,3 +29,6 @@ class Recall(Metric):
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         return ranking.hits[:, : self.k].any(1).float()
+
+    def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
+        return ranking.best(ranking.within(self.k))

@@ -11,7 +11,7 @@ def sqrt(x: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
     return torch.where(positive, torch.where(positive, x, 1).sqrt(), 0)
 
 
-def normalize(x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+def normalize(x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
     """x / ‖x‖; a row of zeros stays zero, with a finite gradient."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     return x * norm.clamp_min(1e-12 if x.dtype == torch.float64 else 1e-8).reciprocal()

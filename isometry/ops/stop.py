@@ -28,7 +28,7 @@ class Tape:
     def pass_on(self, x: Tensor) -> Tensor:
         """Records x, or gives what stood in its place."""
         if self.place is None:
-            self.values.append(x)
+            self.values.append(x.clone())
             return x
         self.place += 1
         return self.values[self.place - 1]

@@ -23,6 +23,26 @@ def hinge(sim: Float[Tensor, "n m"], pos: Tensor, neg: Tensor, margin: float) ->
     return total, count
 
 
+def soft(sim: Float[Tensor, "n m"], pos: Tensor, neg: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Σ_{p,n} w_p w_n log(1 + e^{scale (s_n − s_p)}) of each row, and the weight of its triplets.
+
+    O(m P) a row, and nothing of size n·m·P. Once differentiable.
+    """
+    total, _ = torch.ops.isometry.soft_triplets(sim, pos, neg, scale)
+    return total, pos.sum(1).to(sim.dtype) * neg.sum(1)
+
+
+def drawn(
+    sim: Float[Tensor, "n m"], pos: Tensor, weight: Float[Tensor, "n m"], uniform: Float[Tensor, "n m"]
+) -> Int[Tensor, "n m"]:
+    """For each positive of a row, a column of that row drawn in proportion to `weight`, by its number in `uniform`.
+
+    The row's columns are passed through from the most similar on, so that their order does not matter and a weight is a
+    multiplicity. 0 where there is no positive or no weight.
+    """
+    return torch.ops.isometry.drawn(sim, pos, weight, uniform)
+
+
 def semi_hard(sim: Float[Tensor, "n m"], pos: Tensor, neg: Tensor) -> Int[Tensor, "n m"]:
     """For each positive p of a row, the column of the most similar negative that is less similar than p.
 
@@ -34,7 +54,7 @@ def semi_hard(sim: Float[Tensor, "n m"], pos: Tensor, neg: Tensor) -> Int[Tensor
 @torch.library.custom_op("isometry::hinge", mutates_args=())
 def _hinge(sim: Tensor, pos: Tensor, neg: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     total, count, slope = sim.new_zeros(len(sim)), sim.new_zeros(len(sim)), torch.empty_like(sim)
-    for rows in _tiles(sim):
+    for rows in tiles(sim):
         total[rows], count[rows] = _hinge_tile(sim[rows], pos[rows], neg[rows], margin, slope[rows])
     return total, count, slope
 
@@ -56,11 +76,68 @@ def _hinge_backward(ctx, total: Tensor, _count: Tensor, _slope: Tensor) -> tuple
 _hinge.register_autograd(_hinge_backward, setup_context=_keep_slope)
 
 
+@torch.library.custom_op("isometry::soft_triplets", mutates_args=())
+def _soft(sim: Tensor, pos: Tensor, neg: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    total, slope = sim.new_zeros(len(sim)), torch.zeros_like(sim)
+    for rows in tiles(sim):
+        at, real = positives(pos[rows])
+        weight = pos[rows].gather(1, at).to(sim.dtype) * real
+        there = neg[rows].to(sim.dtype)
+        x = torch.empty_like(there)
+        for p in range(at.shape[1]):
+            torch.sub(sim[rows], sim[rows].gather(1, at[:, p, None]), out=x).mul_(scale)
+            weigh = there * weight[:, p, None]
+            total[rows] += torch.linalg.vecdot(torch.nn.functional.softplus(x, threshold=50), weigh)
+            pull = x.sigmoid_().mul_(weigh).mul_(scale)
+            slope[rows] += pull
+            slope[rows].scatter_add_(1, at[:, p, None], -pull.sum(1, keepdim=True))
+    return total, slope
+
+
+@_soft.register_fake
+def _(sim: Tensor, pos: Tensor, neg: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    return sim.new_empty(len(sim)), torch.empty_like(sim)
+
+
+def _keep_soft_slope(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    ctx.save_for_backward(output[1])
+    ctx.mark_non_differentiable(output[1])
+
+
+def _soft_backward(ctx, total: Tensor, _slope: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[no-untyped-def]
+    return ctx.saved_tensors[0] * total[:, None], None, None, None
+
+
+_soft.register_autograd(_soft_backward, setup_context=_keep_soft_slope)
+
+
+@torch.library.custom_op("isometry::drawn", mutates_args=())
+def _drawn(sim: Tensor, pos: Tensor, weight: Tensor, uniform: Tensor) -> Tensor:
+    chosen = torch.zeros(sim.shape, dtype=torch.int64, device=sim.device)
+    for rows in tiles(sim):
+        at, where = positives(pos[rows])
+        if not at.shape[1]:
+            continue
+        column = sim[rows].argsort(dim=1, descending=True, stable=True)
+        passed = weight[rows].gather(1, column).double().cumsum(1)
+        wanted = uniform[rows].gather(1, at) * passed[:, -1:]
+        place = torch.searchsorted(passed, wanted, right=True).clamp_max(sim.shape[1] - 1)
+        partner = column.gather(1, place)
+        row, slot = where.nonzero(as_tuple=True)
+        chosen[rows][row, at[row, slot]] = partner[row, slot]
+    return chosen
+
+
+@_drawn.register_fake
+def _(sim: Tensor, pos: Tensor, weight: Tensor, uniform: Tensor) -> Tensor:
+    return torch.empty(sim.shape, dtype=torch.int64, device=sim.device)
+
+
 @torch.library.custom_op("isometry::semi_hard", mutates_args=())
 def _semi_hard(sim: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
     chosen = torch.zeros(sim.shape, dtype=torch.int64, device=sim.device)
-    for rows in _tiles(sim):
-        at, where = _positives(pos[rows])
+    for rows in tiles(sim):
+        at, where = positives(pos[rows])
         if not at.shape[1] or not sim.shape[1]:
             continue
         there = neg[rows] > 0
@@ -78,13 +155,13 @@ def _(sim: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
     return torch.empty(sim.shape, dtype=torch.int64, device=sim.device)
 
 
-def _tiles(sim: Tensor) -> list[slice]:
+def tiles(sim: Tensor) -> list[slice]:
     """Slices of rows that fit a cache; on an accelerator, of a size that keeps it busy."""
     step = max(1, (TILE if sim.device.type == "cpu" else 2**8 * TILE) // max(1, sim.shape[1]))
     return [slice(i, i + step) for i in range(0, len(sim), step)]
 
 
-def _positives(pos: Tensor) -> tuple[Tensor, Tensor]:
+def positives(pos: Tensor) -> tuple[Tensor, Tensor]:
     """Columns of the positives of each row `[n P]`, padded with 0, and where they are real."""
     row, column = pos.nonzero(as_tuple=True)
     many = torch.bincount(row, minlength=len(pos))
@@ -98,7 +175,7 @@ def _positives(pos: Tensor) -> tuple[Tensor, Tensor]:
 
 def _hinge_tile(sim: Tensor, pos: Tensor, neg: Tensor, margin: float, slope: Tensor) -> tuple[Tensor, Tensor]:
     """Total and active weight of the rows; writes d total / d sim to `slope`."""
-    at, real = _positives(pos)
+    at, real = positives(pos)
     weight = pos.gather(1, at).to(sim.dtype) * real
     threshold = sim.gather(1, at) - margin
     weigh_neg = None if neg.dtype == torch.bool else neg

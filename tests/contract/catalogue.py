@@ -5,9 +5,9 @@ import torch
 import isometry
 from isometry import losses, regularisers
 from isometry.term import Term
-from tests.oracles import CONTINUOUS, LABEL_FREE, ORACLES, VARIANTS
+from tests.oracles import CONTINUOUS, LABEL_FREE, ORACLES, STEPWISE, VARIANTS
 
-__all__ = ["CONTINUOUS", "LABEL_FREE", "ORACLES"]
+__all__ = ["CONTINUOUS", "LABEL_FREE", "ORACLES", "STEPWISE"]
 CLASSES, DIM = 6, 5
 
 

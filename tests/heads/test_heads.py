@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+import isometry
 from isometry import parse
+from tests.small import SETTINGS, digits
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,35 @@ def test_generalised_mean_has_finite_gradients_at_zero(learned):
 def test_impossible_settings_are_refused(text):
     with pytest.raises(ValueError, match=r"at least 1|positive"):
         parse(text, **({} if "GeM" in text else {"in_features": 4}))
+
+
+def test_heads_at_several_depths_see_their_own_features_only():
+    head = parse("Levels(parts=(4, 8), dim=6)", in_features=12)
+    h = torch.randn(3, 12)
+    other = h.clone()
+    other[:, 4:] += 1
+    low, high = head.branches(h)
+    assert torch.equal(head.branches(other)[0], low)
+    assert not torch.allclose(head.branches(other)[1], high)
+    unit = torch.nn.functional.normalize
+    torch.testing.assert_close(head(h), torch.cat([unit(low), unit(high)], 1))
+    with pytest.raises(ValueError, match="add up to the features"):
+        parse("Levels(parts=(4, 4), dim=6)", in_features=12)
+
+
+DEPTHS = {"trunk": "ConvNet(widths=(8, 16), levels=2, size=8)", "pool": "Average()"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings"),
+    [
+        ("EachBranch(loss=RankedList())", {**DEPTHS, "head": "Levels(parts=(8, 16), dim=8)"}),
+        ("S2SD()", {"head": "Beside(dim=8, dims=(16, 32))"}),
+    ],
+)
+def test_branches_are_trained_and_left_out_of_use(tmp_path, loss, settings):
+    run = isometry.train(digits(), loss=loss, out=tmp_path / "run", report=False, **{**SETTINGS, **settings})
+    embedder = isometry.load(run.folder)
+    assert embedder(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).shape == (2, 8)
+    before = parse(settings["head"], in_features=embedder.model.head.in_features).state_dict()
+    assert all(not torch.equal(t, before[name]) for name, t in embedder.model.head.state_dict().items())

@@ -2,7 +2,8 @@
 
 An oracle maps (z, y, parameters) to a number; z is a list of rows. It is the definition that the library is held to. A
 module here, one a family, has `ORACLES` (by the loss's text) and may have `VARIANTS` (texts that the contract tests run
-over besides), `CONTINUOUS` (texts that read real-valued labels) and `LABEL_FREE` (texts that read none).
+over besides), `CONTINUOUS` (texts that read real-valued labels) `LABEL_FREE` (texts that read none) and
+`STEPWISE` (texts whose value moves in steps, by a gradient that is not its derivative).
 """
 
 import importlib
@@ -13,3 +14,4 @@ ORACLES = {text: oracle for module in MODULES for text, oracle in module.ORACLES
 VARIANTS = tuple(text for module in MODULES for text in getattr(module, "VARIANTS", ()))
 CONTINUOUS = {text for module in MODULES for text in getattr(module, "CONTINUOUS", ())}
 LABEL_FREE = {text for module in MODULES for text in getattr(module, "LABEL_FREE", ())}
+STEPWISE = {text for module in MODULES for text in getattr(module, "STEPWISE", ())}

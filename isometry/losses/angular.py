@@ -1,0 +1,54 @@
+"""Angular loss (Wang, Zhou, Wen, Liu and Lin, "Deep metric learning with angular loss", ICCV 2017)."""
+
+import math
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isometry.cost import Cost, ratio
+from isometry.loss import Loss
+from isometry.ops import masked
+from isometry.relation import Relation
+
+
+class Angular(Loss):
+    """Keeps the angle at the negative small in each triangle of anchor, positive and negative, whatever its size.
+
+    log(1 + Σ_n e^{4 t (z_a + z_p)·z_n − 2 (1 + t) z_a·z_p}), t = tan² alpha, averaged over pairs of a row and a positive of
+    it; embeddings are normalised. `alpha` is in degrees; the default is the paper's, which tries 36 … 55. It also adds the
+    N-pair loss, with this one twice: `NPair() + 2 * Angular()`.
+
+    Σ_n is a product of two matrices, and nothing of size n·n·n. A positive's similarities with the negatives are read in
+    its own row: positives are items that are queries as well, and the pair matrix is not cut into blocks.
+
+    >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> Angular()(z, torch.tensor([0, 0, 1]))  # log(1 + e⁻⁴)
+    tensor(0.0181)
+
+    Raises:
+        ValueError: for references without ids.
+    """
+
+    alpha: float = 45.0
+    whole: ClassVar[bool] = True
+
+    def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
+        t = math.tan(math.radians(self.alpha)) ** 2
+        if not sim.numel():
+            return Cost(angular=ratio(sim.sum(1), sim.sum(1)))
+        own, query = self._own_rows(rel)
+        highest = torch.where(masked.some(rel.neg), masked.largest(4 * t * sim.detach(), rel.neg), 0)[:, None]
+        away = torch.exp(4 * t * sim - highest).masked_fill(rel.neg == 0, 0)  # e^{4t z_a·z_n}, over its row's largest
+        crowd = ((away * rel.neg) @ away[own].T).clamp_min(torch.finfo(sim.dtype).tiny).log() + highest + highest[own].T
+        cost = torch.nn.functional.softplus(crowd - 2 * (1 + t) * sim, threshold=50)
+        pos = rel.pos.to(sim.dtype) * masked.some(rel.neg)[:, None] * query
+        return Cost(angular=ratio(masked.total(cost, pos), pos.sum(1)))
+
+    def _own_rows(self, rel: Relation) -> tuple[Tensor, Tensor]:
+        """Of each column, the row that is the same item, and whether there is one."""
+        if rel.ids is None:
+            raise ValueError("Angular finds positives among the queries by their ids: loss(z, y, ids=ids).")
+        same = rel.ids[0][None, :] == rel.ids[1][:, None]
+        return same.to(torch.uint8).argmax(1), same.any(1)

@@ -1,0 +1,55 @@
+"""What the loop does with a sampler: which labels it is bound to, and what it may learn of the classes on the way."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from isometry import distributed
+from isometry.data import Data
+from isometry.reference import Reference
+from isometry.scheme import LABELS
+
+
+def labels(data: Data, name: str, who: str) -> Tensor:
+    """One kind of labels of the data: `labels`, `hierarchy`, `multi` or `targets`.
+
+    Raises:
+        ValueError: when the data have none of that kind.
+    """
+    found = getattr(data, name)
+    if found is None:
+        raise ValueError(
+            f"{who} reads {name}, and {data.name} has none: choose another, or add the labels (for a loss, also `relate`)."
+        )
+    return found
+
+
+def bound(sampler: Any, data: Data, scheme: nn.Module) -> Any:
+    """The batches of this rank.
+
+    Raises:
+        ValueError: for a sampler that cannot be filled from these data, or wants what the loss does not learn.
+    """
+    if getattr(sampler, "needs_signatures", False) and signatures(scheme) is None:
+        raise ValueError(
+            f"{sampler!r} needs a vector for each class: add a loss with proxies, such as + NormSoftmax(), "
+            "or one with reference=Signatures()."
+        )
+    read = labels(data, getattr(sampler, "reads", LABELS), type(sampler).__name__)
+    return sampler.bind(read, rank=distributed.rank(), ranks=distributed.ranks())
+
+
+def heed(sampler: Any, scheme: nn.Module, epoch: int) -> None:
+    """After an epoch: shows the sampler what the loss has learned of the classes, to be heeded from the next one on."""
+    if getattr(sampler, "needs_signatures", False):
+        found = signatures(scheme)
+        if found is not None:
+            sampler.take(found, epoch)
+
+
+def signatures(scheme: nn.Module) -> Tensor | None:
+    """A vector for each class `[C d]`, of the first reference that has some."""
+    for part in scheme.modules():
+        if isinstance(part, Reference) and part.class_vectors is not None:
+            return part.class_vectors.detach()
+    return None

@@ -1,0 +1,14 @@
+"""The inner product, of embeddings as they are."""
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor
+
+from isometry.similarity import similarity
+
+
+@similarity(bounds=(-math.inf, math.inf))
+def dot(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    """Compares directions and lengths: zᵀr. Nothing is normalised, and an embedding need not be nearest to itself."""
+    return z @ r.T
