@@ -38,8 +38,9 @@ TITLES = {
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
          "Weigh": "GeneralPairWeighting(weigh={})"}  # fmt: skip
-HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references", "Reference": "references", "Miners": "miners",
-         "Miner": "miners", "Relate": "relation", "Select": "losses", "Penalty | None": "references"}  # fmt: skip
+HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references",
+         "Reference": "references", "Miners": "miners", "Miner": "miners", "Relate": "relation", "Select": "losses",
+         "Penalty": "losses", "Penalty | None": "references"}  # fmt: skip
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """A loss in blocks of rows: nothing of the size of the pair matrix lives, and each block is made again backward."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ Block = Callable[[Samples, Samples, Tensor | None], Cost]
 
 
 def in_blocks(
-    make: Block, rows: Samples, cols: Samples, columns: Tensor | None, learned: list[Tensor], step: int
+    make: Block, rows: Samples, cols: Samples, columns: Tensor | None, learned: Sequence[Tensor], step: int
 ) -> Cost:
     """`make(rows, cols, columns)`, but for `step` rows at a time. Once differentiable, in both sides' `z`, in `columns`
     and in `learned`.
@@ -75,7 +75,7 @@ def summed_in_blocks(
     rows: Samples,
     cols: Samples,
     columns: Tensor | None,
-    learned: list[Tensor],
+    learned: Sequence[Tensor],
     step: int,
     weight: Tensor | None,
 ) -> dict[str, RowSum]:
@@ -95,8 +95,8 @@ class _SummedInBlocks(torch.autograd.Function):
         ctx: Any, make: Block, rows: Samples, cols: Samples, step: int, weight: Tensor | None, names: list, *inputs: Any
     ) -> Any:
         wanted = [k for k, needed in enumerate(ctx.needs_input_grad[6:]) if needed]
-        z, *others = (None if x is None else x.detach().requires_grad_(k in wanted) for k, x in enumerate(inputs))
-        others[2:] = inputs[3:]  # parameters are read where they lie
+        held: list[Any] = [None if x is None else x.detach().requires_grad_(k in wanted) for k, x in enumerate(inputs)]
+        z, others = held[0], [*held[1:3], *inputs[3:]]  # parameters are read where they lie
         cols = cols._replace(z=others[0])
         sums: dict[str, list[Tensor]] = {}
         grads: dict[str, dict[int, Tensor]] = {}

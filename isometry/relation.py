@@ -95,7 +95,7 @@ class Relation:
         """The same, seen from the references."""
         turned = {name: (lambda name=name: getattr(self, name).T) for name in self._make if name != "known"}
         other = Relation(**turned, rows=self.cols, cols=self.rows)
-        other.ids = None if self.ids is None else self.ids[::-1]
+        other.ids = None if self.ids is None else (self.ids[1], self.ids[0])
         return other
 
     def replace(self, **made: Callable[[], Tensor]) -> "Relation":

@@ -16,8 +16,8 @@ class EachBranch(Term):
     """Adds up one loss of every branch of the embedding: Σ_b ℓ(z_b), each of weight 1 as in ranked list loss.
 
     A model with heads at several depths (`Levels`) returns `Embedded(z, branches=(low, middle, high))`; z is what is
-    searched with, such as the branches side by side, and costs nothing here. An embedding without branches is its own only branch. One
-    loss serves all branches, so it must compare the batch with itself.
+    searched with, such as the branches side by side, and costs nothing here. An embedding without branches is its own
+    only branch. One loss serves all branches, so it must compare the batch with itself.
 
     Raises:
         ValueError: for a loss with proxies or a memory: these are references of one branch.

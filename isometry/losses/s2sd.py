@@ -16,11 +16,11 @@ from isometry.term import Term
 class S2SD(Term):
     """Trains larger embeddings beside the one that is kept, and teaches it how they see the batch.
 
-    ℓ = ½ (ℓ_loss(z) + mean_b ℓ_loss(z_b)) + weight · mean_b KL_b, where z_b are the branches of `Embedded(z, branches=…)`, such
-    as those of the
-    head `Beside`, of 512, 1,024, 1,536 and 2,048 dimensions on the same features, and KL_b is `SimilarityDistillation` with z_b as
-    teacher: no gradient flows to it. Weight 50 and temperature 1 are the official code's. Its second target, the features
-    themselves, joined after 1,000 steps, is not here. An embedding without branches has the loss alone.
+    ℓ = ½ (ℓ_loss(z) + mean_b ℓ_loss(z_b)) + weight · mean_b KL_b, where z_b are the branches of `Embedded(z, branches=…)`,
+    such as those of the head `Beside`, of 512, 1,024, 1,536 and 2,048 dimensions on the same features, and KL_b is
+    `SimilarityDistillation` with z_b as teacher: no gradient flows to it. Weight 50 and temperature 1 are the official
+    code's. Its second target, the features themselves, joined after 1,000 steps, is not here. An embedding without
+    branches has the loss alone.
 
     Unlabelled rows have no loss and are taught all the same.
 
