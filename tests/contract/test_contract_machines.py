@@ -31,7 +31,7 @@ def same_compiled(found, rtol, atol):
 
 
 def test_the_catalogue_compiles_whole():
-    same_compiled(elsewhere("compile"), rtol=1e-5, atol=1e-6)
+    same_compiled(elsewhere("compile"), rtol=1e-4, atol=1e-5)  # in float32, where exponents reach 150
 
 
 @pytest.mark.slow
