@@ -16,6 +16,7 @@ import isometry
 from isometry.catalogue import entries, kinds
 from isometry.cost import Cost, mean
 from isometry.loss import Loss
+from isometry.term import Term
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -230,3 +231,25 @@ def test_the_site_builds_without_a_warning(tmp_path, monkeypatch):
     generate.write()
     build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path), strict=True))
     assert (tmp_path / "catalogue" / "losses" / "ProxyAnchor" / "index.html").is_file()
+
+
+def translations():
+    """What stands in the right columns of the tables of names."""
+    for line in (DOCS / "coming_from.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.split(" | ")]
+        if line.startswith("| ") and len(cells) == 2 and cells[1].startswith("`"):
+            yield cells[1].removesuffix("|").strip().strip("`")
+
+
+@pytest.mark.parametrize("text", list(translations()))
+def test_every_translated_name_is_built(text):
+    built = isometry.parse(text, num_classes=6, dim=128)
+    if isinstance(built, Term):
+        assert isometry.parse(repr(built), num_classes=6, dim=128).state_dict().keys() == built.state_dict().keys()
+
+
+def test_every_loss_of_the_guide_is_built():
+    texts = re.findall(r"`([A-Z]\w*\([^`…]*\))`", (DOCS / "choosing.md").read_text())
+    assert len(texts) > 20
+    for text in texts:
+        isometry.parse(text, num_classes=6, dim=128)

@@ -58,32 +58,33 @@ class _LogSumExp(torch.autograd.Function):
     """Row by row in few passes over one matrix, which backward scales; −1e30 where a row has no pairs."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        share = _out(weight, x.dtype).add_(x)
+    def forward(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        share = _where(x, weight)
         highest = share.amax(1, keepdim=True).clamp_min_(OUT / 10)
         share.sub_(highest).exp_()
         if weight.dtype != torch.bool:
             share.mul_(weight)
-        total = share.sum(1, keepdim=True)
-        share.mul_(torch.where(total > 0, total, 1).reciprocal())
-        return torch.where(total > 0, highest + total.log(), OUT)[:, 0], share
+        total = share.sum(1)
+        there = total > 0
+        return torch.where(there, highest[:, 0] + total.log(), OUT), share, torch.where(there, total, 1).reciprocal_()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(output[1])
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*output[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None]:
-        return ctx.saved_tensors[0] * grad[:, None], None
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, None]:
+        share, scale = ctx.saved_tensors
+        return share * (grad * scale)[:, None], None
 
 
 def largest(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
     """Largest over a row's pairs; −1e30 for a row without any."""
     if not x.shape[1]:
         return x.sum(1) + OUT
-    return torch.where(some(weight), (x + _out(weight, x.dtype)).amax(1), OUT)
+    return torch.where(some(weight), _where(x, weight).amax(1), OUT)
 
 
 def smallest(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
@@ -91,10 +92,10 @@ def smallest(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
     return -largest(-x, weight)
 
 
-def _out(weight: Weights, dtype: torch.dtype) -> Float[Tensor, "n m"]:
-    """0 where there is weight and −1e30 elsewhere: added, it is far quicker than a choice by mask."""
-    there = weight if weight.dtype == torch.bool else weight > 0
-    return there.to(dtype).sub_(1).mul_(-OUT)
+def _where(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, "n m"]:
+    """x where there is weight and about −1e30 elsewhere: added, which is far quicker than a choice by mask."""
+    out = (~weight if weight.dtype == torch.bool else weight <= 0).to(x.dtype)
+    return torch.add(x, out, alpha=OUT)
 
 
 def _log(weight: Weights, dtype: torch.dtype) -> Tensor:

@@ -21,4 +21,5 @@ def squared_distance(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[
     """‖z_i − r_j‖², from one matrix product; both are centred first, so that offsets cost no digits."""
     centre = r.mean(0, keepdim=True).detach() if len(r) else 0
     z, r = z - centre, r - centre
-    return (z.square().sum(1)[:, None] + r.square().sum(1)[None, :] - 2 * z @ r.T).clamp_min(0)
+    near = torch.addmm(r.square().sum(1)[None, :], z, r.T, alpha=-2)
+    return (near + z.square().sum(1)[:, None]).clamp_min(0)
