@@ -100,22 +100,31 @@ def differences():
     once_each = torch.tensor([3, 2, 1, 0])
     instance = isometry.losses.Instance(reference=isometry.references.batch, gamma=64.0)
     z4 = torch.eye(4, dtype=torch.float64)
-    yield "Instance, labels [3, 2, 1, 0], perfect", run(instance, z4, once_each)[0], run(
-        peer("InstanceLoss(gamma=64)", 4, 4), z4, once_each
-    )[0], 0.0
+    yield (
+        "Instance, labels [3, 2, 1, 0], perfect",
+        run(instance, z4, once_each)[0],
+        run(peer("InstanceLoss(gamma=64)", 4, 4), z4, once_each)[0],
+        0.0,
+    )
     y4 = torch.tensor([0, 0, 1, 1])
     line = torch.tensor([[0.0], [9.0], [1.0], [8.0]])  # every item lies nearer to the other class; float32
     theirs = peer("NCALoss(softmax_scale=2, distance=LpDistance(power=2, normalize_embeddings=False))", 2, 1)
     ours, theirs = run(isometry.losses.NCA(scale=2.0), line, y4)[0], run(theirs, line, y4)[0]
-    yield "NCA, probabilities that underflow", ours, theirs, float(
-        ORACLES["NCA()"](math.sqrt(2) * line.double().numpy(), y4.numpy())
+    yield (
+        "NCA, probabilities that underflow",
+        ours,
+        theirs,
+        float(ORACLES["NCA()"](math.sqrt(2) * line.double().numpy(), y4.numpy())),
     )
     contrastive = "ContrastiveLoss(pos_margin=1, neg_margin=0.5, distance=CosineSimilarity())"
     a, b = pair("Contrastive()", contrastive)
     ids = torch.arange(len(y))
-    yield "Contrastive against a copy of the batch", float(a(z, y, ids=ids, against=(z, y, ids))), float(
-        b(z, y, ref_emb=z, ref_labels=y.clone())
-    ), float(ORACLES["Contrastive()"](z.numpy(), y.numpy()))
+    yield (
+        "Contrastive against a copy of the batch",
+        float(a(z, y, ids=ids, against=(z, y, ids))),
+        float(b(z, y, ref_emb=z, ref_labels=y.clone())),
+        float(ORACLES["Contrastive()"](z.numpy(), y.numpy())),
+    )
 
 
 def main():
@@ -128,7 +137,9 @@ def main():
         (value, grad), (other, other_grad) = run(a, z, y), run(b, z, y)
         apart = abs(value / (other * factor) - 1)
         slope = float((grad - factor * other_grad).norm() / grad.norm())
-        print(f"| `{text}` | `{theirs}`{'' if factor == 1 else f' × {factor:.3g}'} | {value:.6f} | {apart:.0e} | {slope:.0e} |")
+        print(
+            f"| `{text}` | `{theirs}`{'' if factor == 1 else f' × {factor:.3g}'} | {value:.6f} | {apart:.0e} | {slope:.0e} |"
+        )
         if max(apart, slope) > LOOSE.get(text, 1e-6):
             wrong.append(text)
     print("\n| where we differ on purpose | ours | the peer's | the paper's formula |\n|---|---|---|---|")
