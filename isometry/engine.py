@@ -1,4 +1,4 @@
-"""The hinge: one text of a loss, run densely, in blocks of rows with recomputation, or over ranks.
+"""The hinge: one text of a loss, run densely, in blocks of rows, or over ranks.
 
 The value and the gradient are the same in all of them, because an objective only adds up over rows (see `cost`).
 """
@@ -32,7 +32,7 @@ ELSEWHERE = (256 * 2**20, 32 * 2**20)
 
 @contextlib.contextmanager
 def memory_budget(size: str | int) -> Iterator[None]:
-    """Inside, pair matrices above `size` ("64 MB", or bytes) are made in blocks of rows and recomputed backward.
+    """Inside, pair matrices above `size` ("64 MB", or bytes) are made in blocks of rows, none of which is kept.
 
     >>> with memory_budget("64 MB"):
     ...     BUDGET.get()
