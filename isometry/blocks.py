@@ -85,7 +85,10 @@ def summed_in_blocks(
     nothing is made twice. Its price is a gradient of both sides for each term.
     """
     names: list[str] = []
-    out = _SummedInBlocks.apply(make, rows, cols, step, weight, names, rows.z, cols.z, columns, *learned)
+    inputs = (rows.z, cols.z, columns, *learned)
+    if not torch.is_grad_enabled():  # then no gradient is to be taken on the way
+        inputs = tuple(None if x is None else x.detach() for x in inputs[:3])
+    out = _SummedInBlocks.apply(make, rows, cols, step, weight, names, *inputs)
     return {name: RowSum(out[2 * k], out[2 * k + 1]) for k, name in enumerate(names)}
 
 

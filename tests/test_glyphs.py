@@ -26,4 +26,4 @@ def test_a_loss_trains_without_collapse(text, tmp_path):
     settings = {"budget": "200 steps", "validate": 200, "tracker": "none", "metrics": "Recall(k=1), MAPAtR()"}
     run = isometry.train("glyphs", loss=text, out=tmp_path / "run", report=False, **settings)
     test, untrained = run.metrics["test"], run.metrics["baselines"]["untrained"]
-    assert test["MAPAtR()"]["value"] > 1.5 * untrained["MAPAtR()"]["value"]
+    assert test["Recall(k=1)"]["value"] > untrained["Recall(k=1)"]["value"]

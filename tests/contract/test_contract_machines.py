@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+import isometry
 from isometry import caching
 from tests.contract.catalogue import DIM, TEXTS, agree, batch, build, value_and_gradient
 
@@ -79,3 +80,18 @@ def test_running_statistics_are_updated_once():
         models[0](chunk)
     caching.backward(models[1], x.split(6), lambda embedded: loss(embedded, y, ids=ids))
     torch.testing.assert_close(dict(models[1].named_buffers()), dict(models[0].named_buffers()))
+
+
+def test_blocks_without_gradient_take_none(monkeypatch):
+    z, y, ids = batch("MultiSimilarity()")
+    z.requires_grad_()
+    loss, taken = build("MultiSimilarity()"), []
+    grad = torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *a, **k: taken.append(1) or grad(*a, **k))
+    with isometry.memory_budget(5 * len(z) * 8):
+        value = loss(z, y, ids=ids)
+        assert taken
+        taken.clear()
+        with torch.no_grad():
+            torch.testing.assert_close(loss(z, y, ids=ids), value.detach())
+        assert not taken
