@@ -20,10 +20,10 @@ class RankedList(Loss):
     (large). Classes keep a width: nothing draws a positive within its ball. D is the Euclidean distance of unit vectors.
     Averaged over all labelled rows.
 
-    Defaults: α = 1.2, m = 0.4 and T = 10 are the official settings for Stanford Online Products (α = 1.4, m = 0.2 for CUB); λ = 1 is
-    the paper's, and its code halves both parts. The code also moves only the query of a pair, which is
-    `RankedList(reference=detached)`, weighs queries by a share that the paper does not state, and changes m and T
-    linearly during training; these two are not offered. For the multi-level heads: `EachBranch(loss=RankedList())`.
+    Defaults: α = 1.2, m = 0.4 and T = 10 are the official settings for Stanford Online Products (α = 1.4, m = 0.2 for CUB);
+    λ = 1 is the paper's, and its code halves both parts. The code also moves only the query of a pair, which is
+    `RankedList(reference=detached)`, weighs queries by a share that the paper does not state, and changes m and T linearly
+    during training; these two are not offered. For the multi-level heads: `EachBranch(loss=RankedList())`.
     """
 
     alpha: float = 1.2
