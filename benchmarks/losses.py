@@ -135,7 +135,7 @@ def memory(only):
         loss = ours(text, 32, DIM)
         if only not in text or any(True for _ in loss.parameters()) or loss.whole or loss.by_columns:
             continue
-        found = apart("ours", f"{text[:-1]}reference=Memory(size=65536))", 128, DIM, memory=65_536)
+        found = apart("ours", f"{text[:-1]}reference=Memory(size=65536))", 128, DIM, memory=65_536, limit=30)
         print(f"| `{text}` | {found[0]:.3f} | {found[1]:.0f} |" if found else f"| `{text}` | – | – |", flush=True)
 
 

@@ -19,14 +19,14 @@ def batch(size, dim, each=4):
 
 
 def ours(text, classes, dim, memory=0):
-    """A loss of ours; `memory`: a full cross-batch memory of so many references, of other items."""
+    """A loss of ours; `memory`: a full cross-batch memory of so many references, other items of the batch's classes and more."""
     import isometry
 
     torch.manual_seed(0)
     loss = isometry.parse(text, num_classes=classes, dim=dim)
     if memory:
         z, y = batch(memory, dim)
-        loss.observe(z.detach(), y % classes, torch.arange(memory) + 10**9)
+        loss.observe(z.detach(), y, torch.arange(memory) + 10**9)
     return loss
 
 
@@ -70,14 +70,14 @@ def grow(side, text, size, dim, memory, gigabytes):
 
     resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 2**30), resource.RLIM_INFINITY))
     small, y = batch(64, dim)
-    classes = max(size // 4, 2)
+    classes = max(size, memory, 8) // 4
     loss = ours(text, classes, dim, memory) if side == "ours" else peer(text, classes, dim)
     roles = {"ids": torch.arange(64)} if memory else {}
-    once(loss, small, y % classes, **roles)
+    once(loss, small, y, **roles)
     z, y = batch(size, dim)
     z.grad = torch.zeros_like(z)
     if memory:
-        y, roles = y % classes, {"ids": torch.arange(size)}
+        roles = {"ids": torch.arange(size)}
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far (Linux)
     before = resident("VmRSS")

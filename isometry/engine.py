@@ -28,6 +28,8 @@ LARGEST = {"cpu": 4 * 2**20}
 BLOCK = {"cpu": 2**20}
 """The same, and the size of one block's matrix: on a processor what stays in its cache, on an accelerator what keeps it busy."""
 ELSEWHERE = (256 * 2**20, 32 * 2**20)
+FEW = 32
+"""Rows of a block at least, if the budget allows: what is done once a block for all references must be worth it."""
 
 
 @contextlib.contextmanager
@@ -85,7 +87,8 @@ def _rows_at_once(rows: Samples, cols: Samples) -> int:
     budget = LARGEST.get(device, ELSEWHERE[0]) if given is None else given
     if torch.compiler.is_compiling() or n * m * width <= budget:
         return max(n, 1)
-    return max(1, min(budget, BLOCK.get(device, ELSEWHERE[1])) // (m * width))
+    wanted = BLOCK.get(device, ELSEWHERE[1]) // (m * width)
+    return max(1, wanted, FEW) if given is None else max(1, min(max(wanted, FEW), budget // (m * width)))
 
 
 def _over_rows(make: Block, loss: "Loss", rows: Samples, cols: Samples, columns: Tensor | None = None) -> Cost:
