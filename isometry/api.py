@@ -116,7 +116,7 @@ def defaults(data: Data, loss: str = "") -> Config:
 
 def wants_pairs(loss: str) -> bool:
     """Whether any term of the loss needs several items of a class in a batch."""
-    built = parse(loss, num_classes=2, dim=2)
+    built = parse(loss, num_classes=2, dim=2048)  # built to be looked at; as wide as any prefix that it may name
     references = [part.reference for part in built.modules() if isinstance(part, Loss) and not part.label_free]
     return not references or any(getattr(reference, "needs_pairs", True) for reference in references)
 

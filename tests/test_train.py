@@ -134,6 +134,7 @@ def test_proxies_learn_with_the_defaults(tmp_path, loss):
         ("NormSoftmax() + 0.1 * KoLeo()", False),
         ("ProxyAnchor() + SupCon()", True),
         ("KoLeo()", True),
+        ("Matryoshka(loss=NormSoftmax(), dims=(64, 32))", False),
     ],
 )
 def test_batches_hold_several_of_a_class_where_the_loss_needs_them(loss, pairs):
