@@ -20,7 +20,7 @@ class Weigh(Component):
 
     @abstractmethod
     def forward(self, sim: Matrix, rel: Relation) -> tuple[Matrix, Matrix]:
-        raise NotImplementedError
+        """Weights of positives and of negatives, `[n m]` each."""
 
 
 class MultiSimilarityWeights(Weigh):

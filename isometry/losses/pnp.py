@@ -18,7 +18,7 @@ class Penalty(Component):
 
     @abstractmethod
     def forward(self, r: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
-        raise NotImplementedError
+        """The cost, `[n p]` like r."""
 
 
 class PNPO(Penalty):
