@@ -24,7 +24,7 @@ LAYERS = (
     ("engine", "caching"),
     ("term",),
     ("loss",),
-    ("losses", "regularisers", "heads", "trunks", "samplers"),
+    ("losses", "regularisers", "heads", "trunks", "samplers", "rerank"),
     ("expression",),
     ("data", "scheme", "schemes"),
     ("catalogue", "model", "protocols"),

@@ -22,12 +22,57 @@ class Ranking:
         relevant: how many items of the whole gallery are; at least 1 for a query that counts.
         first: rank of the first relevant item, from 1, exact however deep it lies; only where a metric asks for it.
         gains: what each of the first k items is worth, for graded metrics; None where a hit is worth 1.
+        best: the largest gains that the gallery holds, falling, for graded metrics; 0 beyond its end.
+        gaps: label distance of each of the first k items; only where a metric asks for it.
+        least_gaps: the smallest label distances that the gallery holds, rising.
+        ranks: places of all relevant items, rising, from 1, exact however deep they lie; slots beyond `relevant` hold
+            `NOWHERE`. Only where a metric asks for it.
+        worth: what each of those is worth, for graded metrics.
     """
 
     hits: Bool[Tensor, "n k"]
     relevant: Int[Tensor, " n"]
     first: Int[Tensor, " n"]
     gains: Float[Tensor, "n k"] | None = None
+    best: Float[Tensor, "n k"] | None = None
+    gaps: Float[Tensor, "n k"] | None = None
+    least_gaps: Float[Tensor, "n k"] | None = None
+    ranks: Int[Tensor, "n p"] | None = None
+    worth: Float[Tensor, "n p"] | None = None
+
+
+NOWHERE = 2**62
+"""The rank in a slot that holds no item."""
+
+
+@dataclass(frozen=True)
+class Ties:
+    """What is sure of some rankings in which similarities are equal: the groups of equals, best first.
+
+    Attributes:
+        size: how many items each group has; 0 in slots that hold no group. The groups cover the depth asked for, and the
+            last is whole, however large.
+        hits: how many of them are relevant.
+        relevant: how many items of the whole gallery are.
+    """
+
+    size: Int[Tensor, "n t"]
+    hits: Int[Tensor, "n t"]
+    relevant: Int[Tensor, " n"]
+
+    def ranking(self, k: int, *, best: bool) -> Ranking:
+        """The first k places where, within each group, relevant items come first (`best`) or last."""
+        end = self.size.cumsum(1)
+        place = torch.arange(1, k + 1, device=end.device).expand(len(end), k).contiguous()
+        group = torch.searchsorted(end, place).clamp_max(end.shape[1] - 1)
+        within = place - (end - self.size).gather(1, group)
+        size, hits = self.size.gather(1, group), self.hits.gather(1, group)
+        hit = (within <= hits) if best else (within > size - hits)
+        hit &= place <= end[:, -1:]
+        some = (self.hits > 0).byte().argmax(1, keepdim=True)
+        before = (end - self.size).gather(1, some)
+        first = before + 1 + (0 if best else (self.size - self.hits).gather(1, some))
+        return Ranking(hit, self.relevant, first[:, 0])
 
 
 @dataclass(frozen=True)
@@ -77,6 +122,10 @@ class Metric(Component):
 
     needs_first: ClassVar[bool] = False
     """Whether `Ranking.first` is read."""
+    needs_ranks: ClassVar[bool] = False
+    """Whether `Ranking.ranks` is read: the place of every relevant item."""
+    needs_gaps: ClassVar[bool] = False
+    """Whether `Ranking.gaps` is read: label distances."""
     graded: ClassVar[bool] = False
     """Whether what has a positive affinity is relevant, and worth that much."""
 
@@ -87,6 +136,10 @@ class Metric(Component):
     @abstractmethod
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         """The value of each query, float32, in [0, 1]."""
+
+    def expected(self, ties: Ties) -> Float[Tensor, " n"]:
+        """The mean of `per_query` over all orders of equals, each as likely as the other; exact, float64."""
+        raise NotImplementedError(f"{type(self).__name__} has no closed form of its mean over the orders of equals.")
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
         """The same from a soft ranking, with a gradient: what makes the metric a loss."""
