@@ -8,7 +8,7 @@ what was not proposed is searched again that way. So the answer is that of `rank
 import functools
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -79,11 +79,16 @@ def search(
     turn: Int[Tensor, " n"] | None = None,
     memory: str | int = "512 MB",
     propose: Propose | None = None,
+    apart: Sequence[tuple[Tensor, Tensor]] = (),
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """`nearest`, a chunk of queries at a time: yields their rows, similarities and gallery indices."""
+    """`nearest`, a chunk of queries at a time: yields their rows, similarities and gallery indices.
+
+    `apart` holds further codes of queries and gallery items, as ids are: items with a query's code are left out for it.
+    """
     q, g = _inputs(q, g, k, ids_q, ids_g)
+    own = [*([] if ids_q is None or ids_g is None else [(ids_q, ids_g)]), *apart]
     turn = torch.zeros(len(q), dtype=torch.int64, device=q.device) if turn is None else turn
-    want = min(k + _copies(ids_q, ids_g), len(g))
+    want = min(k + sum(_copies(*codes) for codes in own), len(g))
     width = max(TILE, 2 * want)
     tile = 40 * min(width + want, len(g))  # bytes a query takes where it meets a whole tile
     fast = similarity in (inner, minus_distance) and want * DENSE < len(g)
@@ -100,8 +105,8 @@ def search(
             for part in pieces((~sure).nonzero().squeeze(1), rows_in(memory, tile)):
                 exact = top(chunk[part], g, want, compare=similarity, turn=starts[part], width=width)
                 sim[part], index[part] = exact
-        if ids_q is not None and ids_g is not None:
-            sim, index = _without_self(sim, index, ids_q[rows], ids_g)
+        if own:
+            sim, index = _without_own(sim, index, [(code_q[rows], code_g) for code_q, code_g in own])
         yield rows, *_padded(sim, index, k)
 
 
@@ -189,9 +194,13 @@ def _compared_again(sim: Tensor, index: Tensor, doubt: Tensor, q: Tensor, g: Ten
     return sim
 
 
-def _without_self(sim: Tensor, index: Tensor, ids_q: Tensor, ids_g: Tensor) -> tuple[Tensor, Tensor]:
-    """The query's own gallery items moved to the end, and blanked."""
-    own = ids_g[index] == ids_q[:, None]
+def _without_own(
+    sim: Tensor, index: Tensor, codes: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """The gallery items that share a code with the query moved to the end, and blanked."""
+    own = torch.zeros_like(index, dtype=torch.bool)
+    for code_q, code_g in codes:
+        own |= code_g[index] == code_q[:, None]
     order = own.to(torch.uint8).argsort(dim=1, stable=True)
     return sim.masked_fill(own, -torch.inf).gather(1, order), index.masked_fill(own, -1).gather(1, order)
 
@@ -203,11 +212,9 @@ def _padded(sim: Tensor, index: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return pad(sim[:, :k], missing, value=-torch.inf), pad(index[:, :k], missing, value=-1)
 
 
-def _copies(ids_q: Tensor | None, ids_g: Tensor | None) -> int:
-    """The largest number of gallery items that are one and the same query."""
-    if ids_q is None or ids_g is None or not len(ids_g):
-        return 0
-    return int(occurrences(ids_q, ids_g).max()) if len(ids_q) else 0
+def _copies(code_q: Tensor, code_g: Tensor) -> int:
+    """The largest number of gallery items that share their code with one query."""
+    return int(occurrences(code_q, code_g).max()) if len(code_q) and len(code_g) else 0
 
 
 def _inputs(q: Tensor, g: Tensor, k: int, ids_q: Tensor | None, ids_g: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -2,25 +2,33 @@
 
 The rules, which published code differs in: a query is told from its own gallery item by id; labels are compared as
 64-bit integers; average precision is divided by the number of relevant items; queries without a match in the gallery
-are not scored; equal similarities are ordered by a hash of the ids, other for each query, so that the order of the
-data, which tends to be that of the classes, decides nothing: a collapsed model scores about chance.
+are not scored. Where similarities are equal, a metric's value is its mean over all orders of the equals; metrics without a
+closed form of that mean take the equals in the order of a hash of the ids, other for each query, so that the order of the
+data, which tends to be that of the classes, decides nothing. A collapsed model scores chance.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from isometry import distributed
 from isometry.expression import parse
-from isometry.metrics.metric import Metric, Ranking
-from isometry.ops.bootstrap import group_bootstrap
-from isometry.ops.memory import in_bytes
-from isometry.ops.neighbours import TILE, pieces, rows_in, search
-from isometry.ops.ranking import agree, first_hit, inner, minus_distance, relevant, shuffled
+from isometry.metrics.metric import Metric
+from isometry.metrics.statistic import Space, Statistic
+from isometry.ops.ranking import inner, minus_distance
+from isometry.protocols.rankings import Asked, Contest, by_lists, by_places, contest, deep
+from isometry.protocols.relevance import relevant_items
+from isometry.protocols.results import Resampling, Result, Results, summed_up, with_statistics
+from isometry.protocols.scores import Scores
 from isometry.protocols.sides import Side, say_what_is_scored, sides
+from isometry.relation import same_class, shared_labels
+from isometry.rerank.reranking import Reranking
 from isometry.similarities import cosine, euclidean, squared_euclidean
+
+__all__ = ["Result", "Results", "evaluate"]
 
 RANKS_LIKE: dict[Any, Callable[..., Tensor]] = {
     cosine: inner, euclidean: minus_distance, squared_euclidean: minus_distance,
@@ -28,68 +36,52 @@ RANKS_LIKE: dict[Any, Callable[..., Tensor]] = {
 """Similarities that a fast search can stand for, once rows are embedded."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """A metric's value.
-
-    Attributes:
-        value: mean over the queries that are scored.
-        low, high: its interval, from drawing classes with replacement; NaN where there are fewer than two classes.
-        per_query: float32 `[n]` on the CPU, in the order the queries were given; NaN for those not scored.
-    """
-
-    value: float
-    low: float
-    high: float
-    per_query: Tensor
-
-    def __float__(self) -> float:
-        return self.value
-
-    def __repr__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
-
-
-class Results(dict[str, Result]):
-    """Results by the text of their metric, in any spelling that parses to it."""
-
-    def __missing__(self, text: str) -> Result:
-        name = repr(parse(text))
-        if name not in self:
-            raise KeyError(f"{text} was not evaluated; there are {', '.join(self)}")
-        return self[name]
-
-
 @torch.no_grad()
 def evaluate(
     z: Any,
     y: Any,
-    metrics: str | Metric | Sequence[Metric] = "Recall(k=1), MAPAtR()",
+    metrics: str | Metric | Statistic | Sequence[Metric | Statistic] = "Recall(k=1), MAPAtR()",
     *,
     against: tuple[Any, ...] | None = None,
     ids: Any = None,
+    sequence: Any = None,
+    relate: Any = None,
     similarity: Any = cosine,
+    rerank: Any = None,
     samples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
     memory: str | int = "512 MB",
+    resume: str | Path | None = None,
+    over_ranks: bool = False,
 ) -> Results:
-    """Exact retrieval metrics with class-level bootstrap intervals, all from one search.
+    """Exact metrics with class-level bootstrap intervals, all from one pass.
 
     Args:
         z, y: embeddings `[n d]` and labels of the queries, torch or numpy. Labels are integers `[n]` (−1 is unknown: it
             matches nothing and is not scored, but stays in the gallery) or label sets, bool `[n L]` (sharing a label
-            is a match).
-        metrics: text such as "Recall(k=1), MAPAtR()", or metrics.
-        against: the gallery, `(g, y_g)` or `(g, y_g, ids_g)`. Without it every query searches all others.
+            is a match); with `relate`, whatever that reads.
+        metrics: text such as "Recall(k=1), MAPAtR(), NMI()", or metrics and statistics.
+        against: the gallery, `(g, y_g)`, `(g, y_g, ids_g)` or `(g, y_g, ids_g, sequence_g)`; None for what is not there.
+            Without it every query searches all others.
         ids: names the queries, so that a gallery item with the same id is left out for its query. With `against`, ids
             are given on both sides or not at all. Without `against`, items that share an id are left out together.
+        sequence: names the camera, or the shot, of each item: gallery items of the query's class *and* sequence are left
+            out for it, as re-identification wants. −1 is none.
+        relate: what the labels say of pairs, as for a loss: `label_tree`, `close_targets` or its text. Positives are
+            matches; graded metrics weigh affinities, or label distances.
         similarity: of the catalogue, its text, or any `(z, r) -> [n m]`; larger is closer.
+        rerank: a re-ranking or its text, such as "KReciprocal()": its lists take the place of the search. Such values
+            do not belong in one table with those of plain search.
         samples, confidence, seed: of the bootstrap; `samples=0` leaves the intervals out. The seed also orders ties.
         memory: working memory beside one float32 copy of each side.
+        resume: a file that keeps what is done; the same call goes on from it after an interruption, and removes it at
+            the end.
+        over_ranks: every rank makes this call with the same data; each scores its share, and all have the result.
 
     Returns:
-        A mapping from a metric's text to its `Result`; `float(result)` is the value.
+        A mapping from a metric's text to its `Result`; `float(result)` is the value. A warning names metrics whose value
+        depends on the order of equal similarities, with the smallest and the largest.
 
     Raises:
         ValueError: for embeddings with NaN or Inf, labels or ids of the wrong length or dtype, or when no query has a
@@ -99,118 +91,147 @@ def evaluate(
     >>> evaluate(z, torch.tensor([0, 0, 1, 1]), "Recall(k=1), MAPAtR()")
     {'Recall(k=1)': 1.0000 [1.0000, 1.0000], 'MAPAtR()': 1.0000 [1.0000, 1.0000]}
     """
-    chosen = _metrics(metrics)
+    chosen = _read(metrics)
+    ranked = {name: metric for name, metric in chosen.items() if isinstance(metric, Metric)}
     if not 0 < confidence < 1:
         raise ValueError(f"The confidence of an interval lies between 0 and 1; got {confidence}.")
-    queries, gallery = sides(z, y, ids, against)
-    found = _relevant(queries, gallery, memory)
-    say_what_is_scored(found, queries.y)
-    values = torch.full((len(found), len(chosen)), torch.nan, device=found.device)
-    for rows, ranking in _rankings(queries, gallery, found, chosen, similarity, seed, memory):
-        scores = torch.stack([metric.per_query(ranking) for metric in chosen.values()], 1)
-        values[rows] = scores.masked_fill((ranking.relevant == 0)[:, None], torch.nan)
-    values, scored = values.cpu(), (found > 0).cpu()
-    classes = torch.unique(queries.y.cpu()[scored], dim=0, return_inverse=True)[1]
-    low, high = group_bootstrap(values[scored], classes, samples=samples, confidence=confidence, seed=seed)
-    mean = values[scored].double().mean(0)
-    return Results(
-        {
-            text: Result(float(mean[i]), float(low[i]), float(high[i]), values[:, i].clone())
-            for i, text in enumerate(chosen)
-        }
-    )
+    relate = parse(relate) if isinstance(relate, str) else relate
+    queries, gallery = sides(z, y, ids, against, sequence=sequence, any_labels=relate is not None)
+    if relate is None and any(metric.needs_gaps for metric in ranked.values()):
+        relate = same_class if queries.y.ndim == 1 else shared_labels
+    embed, compare = geometry(similarity)
+    how = Resampling(samples, confidence, seed)
+    classes = _classes(queries.y)
+    scores = Scores(list(ranked.values()), len(queries.z))
+    if ranked:
+        field = contest(queries, gallery, embed, compare, seed, relate=relate, memory=memory)
+        reranking = parse(rerank) if isinstance(rerank, str) else rerank
+        _score(field, scores, reranking, resume, over_ranks)
+        say_what_is_scored(scores.relevant, _unknown(queries.y))
+        scores.say_what_ties_decide(list(ranked))
+    found = summed_up(list(ranked), scores.value, classes, how, least=scores.least, most=scores.most)
+    if len(ranked) == len(chosen):
+        return found
+    space = _space(queries, gallery, embed, compare, how, memory)
+    made = {name: (lambda s=s: _measured(s, space)) for name, s in chosen.items() if isinstance(s, Statistic)}
+    return with_statistics(found, list(chosen), made)
 
 
-def _rankings(
-    queries: Side,
-    gallery: Side,
-    found: Tensor,
-    chosen: dict[str, Metric],
-    similarity: Any,
-    seed: int,
+def _score(
+    field: Contest, scores: Scores, rerank: Reranking | None, resume: str | Path | None, over_ranks: bool
+) -> None:
+    """Fills in the values of all queries: this rank's share, from where it was left."""
+    plain, graded, m = scores.plain, scores.graded, len(field.g.z)
+    few = relevant_items(field) if field.relate is None else None
+    if rerank is not None:
+        depth = min(Asked.by(scores.metrics).depth(int(few.max()) if few is not None and len(few) else 1), m)
+        field = _reranked(field, scores, rerank, depth)
+    listed = few is not None and not (plain.ranks or graded.ranks)
+    listed = listed and (rerank is not None or not deep(Asked.by(scores.metrics).depth(int(few.max())), m))  # type: ignore[union-attr]
+    share = distributed.share(len(field.q.z)) if over_ranks else slice(0, len(field.q.z))
+    start = scores.take_up(resume, field, share) if resume is not None else share.start
+    rows = slice(start, share.stop)
+    if listed and few is not None:
+        part = field.part(rows)
+        for chunk in by_lists(part, Asked.by(scores.metrics), few[rows]):
+            scores.add(part, chunk)
+            doubtful = chunk.rows[chunk.doubt]
+            for again, table in by_places(part, plain, graded, doubtful) if len(doubtful) else ():
+                scores.settle(part, again, table)
+            scores.keep(chunk, start)
+    else:
+        part = field.part(rows)
+        for chunk, table in by_places(part, plain, graded, torch.arange(len(part.q.z), device=part.q.z.device)):
+            scores.add(part, chunk)
+            scores.settle(part, chunk, table)
+            scores.keep(chunk, start)
+    if over_ranks:
+        scores.gather(field.order[share])
+    scores.done()
+
+
+def _reranked(field: Contest, scores: Scores, rerank: Reranking, depth: int) -> Contest:
+    """The contest with the re-ranking's lists.
+
+    Raises:
+        ValueError: for what is no re-ranking, and what lists cannot be had for.
+    """
+    from dataclasses import replace
+
+    if not isinstance(rerank, Reranking):
+        raise ValueError(f"{rerank!r} is no re-ranking; one is written like 'KReciprocal(k1=20)'. See isometry list rerank.")
+    if field.relate is not None or any(metric.needs_ranks for metric in scores.metrics):
+        raise ValueError(
+            f"{rerank!r} gives lists of neighbours, and some metric reads places of all matches, or relations other than "
+            "classes: give it a cut-off, such as MAP(k=100), or leave the re-ranking out."
+        )
+    if field.same_sequence is not None:
+        raise ValueError("A re-ranking does not leave out the query's own sequence yet: evaluate without one of the two.")
+    lists = rerank.neighbours(
+        field.q.z, field.g.z, depth, ids_q=field.q.ids, ids_g=field.g.ids, similarity=field.compare, turn=field.turn,
+        memory=field.memory,
+    )  # fmt: skip
+    return replace(field, lists=lists)
+
+
+def _measured(statistic: Statistic, space: Space) -> Result:
+    found = statistic.measure(space)
+    return Result(found.value, found.low, found.high)
+
+
+def _space(
+    queries: Side, gallery: Side, embed: Callable[..., Tensor], compare: Callable[..., Tensor], how: Resampling,
     memory: str | int,
-) -> Iterator[tuple[Tensor, Ranking]]:
-    """Which queries, and their rankings, a chunk at a time. The data is first put in the order of hashed ids."""
-    embed, compare = _geometry(similarity)
-    order, q, g = _shuffle(queries, gallery, embed, seed)
-    m, sets = len(g.z), g.y.ndim == 2
-    deepest = max(metric.depth(int(found.max())) for metric in chosen.values())
-    named = shuffled(torch.arange(len(q.z), device=found.device) if q.ids is None else q.ids, seed + 1)
-    turn = named % m
-    needs_first = any(metric.needs_first for metric in chosen.values())
-    chunks = search(q.z, g.z, min(deepest, m), ids_q=q.ids, ids_g=g.ids, similarity=compare, turn=turn, memory=memory)
-    for rows, _, index in chunks:
-        relevant = found[order[rows]]
-        hits = _hits(q.y[rows], g.y, index, sets, memory)
-        first = hits.byte().argmax(1) + 1
-        deeper = ((relevant > 0) & ~hits.any(1)).nonzero().squeeze(1) if needs_first else first[:0]
-        for part in pieces(deeper, rows_in(memory, (48 + (g.y.shape[1] if sets else 0)) * min(TILE, m))):
-            at = part + rows.start
-            first[part] = _first(q.take(at), g, compare, turn[at], sets)
-        yield order[rows], Ranking(hits, relevant, first)
+) -> Space:  # fmt: skip
+    """All items once: the gallery's, and queries that are not among them."""
+    n, m = len(queries.z), len(gallery.z)
+    device = queries.z.device
+    if gallery is queries:
+        every = torch.arange(n, device=device)
+        ids = every if queries.ids is None else queries.ids
+        parts = (queries.z.float(), queries.y, ids, every, every)
+    elif queries.ids is None or gallery.ids is None:
+        parts = (torch.cat([gallery.z.float(), queries.z.float()]), torch.cat([gallery.y, queries.y]),
+                 torch.arange(m + n, device=device), torch.arange(m, m + n, device=device), torch.arange(m, device=device))  # fmt: skip
+    else:
+        order = gallery.ids.argsort(stable=True)
+        at = torch.searchsorted(gallery.ids[order], queries.ids).clamp_max(m - 1)
+        same = gallery.ids[order][at] == queries.ids
+        new = ~same
+        query = torch.where(same, order[at], m + new.cumsum(0) - 1)
+        parts = tuple(torch.cat([a, b[new]]) for a, b in (
+            (gallery.z.float(), queries.z.float()), (gallery.y, queries.y), (gallery.ids, queries.ids)
+        )) + (query, torch.arange(m, device=device))  # fmt: skip
+    return Space(*parts, embed, compare, how.samples, how.confidence, how.seed, memory)
 
 
-def _shuffle(queries: Side, gallery: Side, embed: Callable[..., Tensor], seed: int) -> tuple[Tensor, Side, Side]:
-    """Both sides embedded and in the order of their hashed ids; with the queries' order."""
-
-    def shuffle(side: Side) -> tuple[Tensor, Side]:
-        ids = torch.arange(len(side.z), device=side.z.device) if side.ids is None else side.ids
-        order = shuffled(ids, seed).argsort(stable=True)
-        taken = side.take(order)
-        return order, taken._replace(z=embed(taken.z.float()).contiguous())
-
-    order, q = shuffle(queries)
-    return order, q, q if gallery is queries else shuffle(gallery)[1]
+def _classes(y: Tensor) -> Tensor:
+    """A number for each query's class: what is drawn together. Continuous labels are drawn one by one."""
+    if y.is_floating_point():
+        return torch.arange(len(y))
+    return torch.unique(y.cpu(), dim=0, return_inverse=True)[1]
 
 
-def _hits(y: Tensor, y_g: Tensor, index: Tensor, sets: bool, memory: str | int) -> Tensor:
-    """Whether each neighbour matches."""
-    if not sets:
-        return agree(y[:, None], y_g[index.clamp_min(0)], sets=False) & (index >= 0)
-    parts = torch.arange(len(y), device=y.device).split(rows_in(memory, 2 * index.shape[1] * y.shape[1]))
-    return torch.cat([agree(y[p][:, None], y_g[index[p].clamp_min(0)], sets=True) & (index[p] >= 0) for p in parts])
+def _unknown(y: Tensor) -> Tensor:
+    """Whose class is unknown."""
+    if y.is_floating_point():
+        return y.isnan().flatten(1).any(1) if y.ndim > 1 else y.isnan()
+    return (~y.any(1) if y.dtype == torch.bool else (y[:, -1] == -1)) if y.ndim == 2 else y == -1
 
 
-def _first(q: Side, g: Side, compare: Callable[..., Tensor], turn: Tensor, sets: bool) -> Tensor:
-    """Ranks of the first matches, counted over the whole gallery."""
-
-    def match(cols: slice) -> Tensor:
-        return agree(q.y[:, None], g.y[cols][None], sets=sets)
-
-    def other(cols: slice) -> Tensor:
-        if q.ids is None or g.ids is None:
-            return torch.ones(1, 1, dtype=torch.bool, device=q.z.device)
-        return q.ids[:, None] != g.ids[cols][None]
-
-    return first_hit(q.z, g.z, compare=compare, turn=turn, match=match, other=other, width=TILE)
-
-
-def _relevant(queries: Side, gallery: Side, memory: str | int) -> Tensor:
-    """How many matches each query has; by grouping for classes, by a product in chunks for label sets."""
-    if queries.y.ndim == 1:
-        return relevant(queries.y, gallery.y, queries.ids, gallery.ids)
-    parts = []
-    for p in torch.arange(len(queries.y)).split(max(1, in_bytes(memory) // (16 * len(gallery.y)))):
-        match = queries.y[p].float() @ gallery.y.float().T > 0
-        if queries.ids is not None and gallery.ids is not None:
-            match &= queries.ids[p][:, None] != gallery.ids[None]
-        parts.append(match.sum(1))
-    return torch.cat(parts)
-
-
-def _geometry(similarity: Any) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+def geometry(similarity: Any) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
     """A row-wise map, and the comparison of mapped rows."""
     similarity = parse(similarity) if isinstance(similarity, str) else similarity
     embed = getattr(similarity, "embed", lambda z: z)
     return embed, RANKS_LIKE.get(similarity) or getattr(similarity, "compare", similarity)
 
 
-def _metrics(metrics: str | Metric | Sequence[Metric]) -> dict[str, Metric]:
-    """Metrics by their text."""
+def _read(metrics: Any) -> dict[str, Metric | Statistic]:
+    """Metrics and statistics by their text."""
     read: Any = parse(metrics) if isinstance(metrics, str) else metrics
     several = read if isinstance(read, (tuple, list)) else (read,)
     for metric in several:
-        if not isinstance(metric, Metric):
+        if not isinstance(metric, (Metric, Statistic)):
             raise ValueError(f"{metric!r} is no metric; a metric is written like 'Recall(k=1)' or 'MAPAtR()'.")
     if not several:
         raise ValueError("No metric was given; write for example 'Recall(k=1), MAPAtR()'.")
