@@ -8,6 +8,7 @@ from isometry.version import __version__
 if TYPE_CHECKING:
     from isometry import data, heads, losses, metrics, miners, references, regularisers, samplers, similarities, trunks
     from isometry.api import load, train
+    from isometry.comparison import compare
     from isometry.component import Component
     from isometry.embedded import Embedded
     from isometry.engine import memory_budget
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HOME = {
     "parse": "expression", "Component": "component", "Relation": "relation", "Embedded": "embedded",
     "memory_budget": "engine", "evaluate": "protocols.retrieval", "train": "api", "load": "api",
+    "compare": "comparison",
 }  # fmt: skip
 _PACKAGES = ("data", "heads", "losses", "metrics", "miners", "references", "regularisers", "samplers", "schemes",
              "similarities", "trunks", "relation", "ops", "protocols", "report")  # fmt: skip
@@ -40,6 +42,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Component", "Embedded", "Relation", "__version__", "data", "evaluate", "heads", "load", "losses", "memory_budget",
-    "metrics", "miners", "parse", "references", "regularisers", "samplers", "similarities", "train", "trunks",
+    "Component", "Embedded", "Relation", "__version__", "compare", "data", "evaluate", "heads", "load", "losses",
+    "memory_budget", "metrics", "miners", "parse", "references", "regularisers", "samplers", "similarities", "train",
+    "trunks",
 ]  # fmt: skip

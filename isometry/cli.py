@@ -115,6 +115,34 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of train and evaluate --out; the first is the reference.")
+    ],
+    metrics: Annotated[str, typer.Option(help="Those to compare; default: all.")] = "",
+    seeds: Annotated[bool, typer.Option("--seeds", help="Also a row for each seed of a group.")] = False,
+    per_query: Annotated[
+        bool, typer.Option("--per-query", help="Take queries for independent: p is too small where classes cluster.")
+    ] = False,
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .md, .csv or .json file.")] = None,
+) -> None:
+    """Put runs into one table: values, differences from the first, intervals and corrected p values.
+
+    Runs that differ by their seed alone become one row. Runs measured by different protocols are refused.
+    """
+    from isometry import comparison, show
+    from isometry.comparison import form_of
+
+    if out:
+        form_of(out)
+    found = comparison.compare(runs, metrics=metrics, per_query=per_query, confidence=confidence)
+    show.comparison(found, seeds=seeds)
+    if out:
+        found.write(out, seeds=seeds)
+
+
+@app.command()
 def embed(
     run: Annotated[Path, typer.Argument(help="The folder of a run, or a model.safetensors.")],
     data: Annotated[str, typer.Argument(help='"glyphs", a folder or a table; labels are not needed.')],

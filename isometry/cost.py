@@ -11,6 +11,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
+LEAST = 1e-20
+"""Less than anything is counted."""
+
+
 class RowSum(NamedTuple):
     """One term of a cost: `total [n]` (or `[n k]`) over what each row has, and its `count [n]` (no gradient)."""
 
@@ -37,4 +41,4 @@ def ratio(total: Float[Tensor, "n *k"], count: Float[Tensor, " n"]) -> RowSum:
 
 def divide(total: Tensor, count: Tensor) -> Tensor:
     """total / count; 0 where there was nothing to count."""
-    return total / torch.where(count > 0, count, 1)
+    return total / count.clamp_min(LEAST)

@@ -49,7 +49,7 @@ def memory_budget(size: str | int) -> Iterator[None]:
 
 def cost(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
     """The loss's terms for each row, made in as many blocks as the budget wants."""
-    with torch.autocast(rows.z.device.type, enabled=False):
+    with _single(rows.z.device.type):
         rows, cols = _embedded(loss, rows, cols)
         if loss.whole:
             return _own(loss, rows, cols)
@@ -61,7 +61,7 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
     """Each term's mean over all rows of all ranks, and what it was divided by. As `means(cost(…))`, but in blocks nothing
     is made twice.
     """
-    with torch.autocast(rows.z.device.type, enabled=False):
+    with _single(rows.z.device.type):
         rows, cols = _embedded(loss, rows, cols)
         if loss.whole:
             return _means(_own(loss, rows, cols), rows.weight)
@@ -81,7 +81,7 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
 def _rows_at_once(rows: Samples, cols: Samples) -> int:
     """How many rows of the pair matrix are made at once."""
     n, m = len(rows.z), len(cols.z)
-    width = rows.z.element_size() * max(side.z[:1].numel() // max(side.z.shape[-1], 1) for side in (rows, cols))
+    width = rows.z.element_size() * max(side.z.shape[1:-1].numel() for side in (rows, cols))
     device = rows.z.device.type
     given = BUDGET.get()
     budget = LARGEST.get(device, ELSEWHERE[0]) if given is None else given
@@ -157,7 +157,7 @@ def pairs(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Tensor, Relation]
 
 
 def _block(loss: "Loss", rows: Samples, cols: Samples, columns: Tensor | None = None) -> Cost:
-    with torch.autocast(rows.z.device.type, enabled=False):
+    with _single(rows.z.device.type):
         sim, rel = pairs(loss, rows, cols)
         rel = loss.miner(sim.detach(), rel)
         return loss.objective(sim, rel) if columns is None else loss.combine(sim, rel, columns)
@@ -167,6 +167,13 @@ def _embedded(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Samples, Samp
     z = loss.similarity.embed(_wide(rows.z))
     r = z if cols.z is rows.z else loss.similarity.embed(_wide(cols.z))
     return rows._replace(z=z), cols._replace(z=r)
+
+
+def _single(device: str) -> contextlib.AbstractContextManager[None]:
+    """Single precision inside, whatever is cast outside."""
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return contextlib.nullcontext()
 
 
 def _wide(z: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The Loss: an objective on (similarity, relation), and the four things it is made of."""
 
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
 import torch
@@ -62,7 +64,7 @@ class Loss(Term):
 
     def finish(self, means: dict[str, Tensor]) -> Tensor:
         """The scalar made of the terms' means: their sum, unless a loss says otherwise."""
-        return sum(means.values(), start=torch.zeros((), device=next(iter(means.values())).device))
+        return reduce(add, means.values())
 
     def forward(
         self,
@@ -83,8 +85,10 @@ class Loss(Term):
         value = self.finish({name: mean for name, (mean, _) in found.items()})
         if against is not None or not isinstance(self.reference, Reference):
             return value
-        counted = torch.stack([count for _, count in found.values()]).amax() > 0
-        return value + self.reference.own_cost() * counted
+        own = self.reference.own_cost()
+        if not isinstance(own, Tensor):
+            return value
+        return value + own * (torch.stack([count for _, count in found.values()]).amax() > 0)
 
     def per_row(self, embedded: Embedded | Tensor, y: Tensor, **roles: Any) -> Float[Tensor, " n"]:
         """Each row's own cost `[n]`: its total over its own count. Rows are proxies where the loss is by reference."""

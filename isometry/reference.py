@@ -30,7 +30,10 @@ class Reference(Component):
         return None
 
     def own_cost(self) -> Tensor | float:
-        """What it costs by itself, added once a call to a loss in which any row counts; such as a penalty on proxies."""
+        """What it costs by itself, added once a call to a loss in which any row counts; such as a penalty on proxies.
+
+        0.0 where there is nothing.
+        """
         return 0.0
 
     def observe(self, samples: Samples) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from isometry.component import Component
+from isometry.ops.truth import all_true, equal, some
 
 Pairs = Float[Tensor, "n m"]
 Weights = Float[Tensor, "n m"] | Bool[Tensor, "n m"]
@@ -42,13 +43,14 @@ class Relation:
         gap: Callable[[], Tensor] | None = None,
         pos: Callable[[], Tensor] | None = None,
         neg: Callable[[], Tensor] | None = None,
+        any: Callable[[], Tensor] | None = None,
         other: Callable[[], Tensor] | None = None,
         known: Callable[[], Tensor] | None = None,
         rows: Tensor | None = None,
         cols: Tensor | None = None,
     ):
         self._make: dict[str, Callable[[], Tensor] | None] = {
-            "affinity": affinity, "gap": gap, "pos": pos, "neg": neg, "other": other, "known": known,
+            "affinity": affinity, "gap": gap, "pos": pos, "neg": neg, "any": any, "other": other, "known": known,
         }  # fmt: skip
         self._made: dict[str, Tensor] = {}
         self.rows, self.cols = rows, cols
@@ -82,13 +84,12 @@ class Relation:
 
     @property
     def known(self) -> Bool[Tensor, " n"]:
-        return self._read("known", lambda: (self.any > 0).any(1))
+        return self._read("known", lambda: some(self.any))
 
     @property
     def any(self) -> Weights:
         """Weight of the pair as either: positives and negatives together."""
-        pos, neg = self.pos, self.neg
-        return pos | neg if pos.dtype == neg.dtype == torch.bool else pos + neg
+        return self._read("any", lambda: _either(self.pos, self.neg))
 
     @property
     def T(self) -> "Relation":
@@ -100,7 +101,7 @@ class Relation:
 
     def replace(self, **made: Callable[[], Tensor]) -> "Relation":
         """A copy in which the named matrices are made otherwise."""
-        kept = {name: (lambda name=name: getattr(self, name)) for name in self._make}
+        kept = {name: (lambda name=name: getattr(self, name)) for name in self._make if name != "any"}
         other = Relation(**{**kept, **made}, rows=self.rows, cols=self.cols)
         other.ids, other.row_weight = self.ids, self.row_weight
         return other
@@ -112,9 +113,14 @@ class Relation:
 
     def without_self(self, row_ids: Int[Tensor, " n"], col_ids: Int[Tensor, " m"]) -> "Relation":
         """Pairs of an item with itself are neither positive nor negative: told by id, never by value or rank."""
-        other = row_ids[:, None] != col_ids[None, :]
-        kept = self.keep(other)
-        kept = kept.replace(other=lambda: other, known=lambda: (kept.any > 0).any(1))
+        other = ~equal(row_ids, col_ids)
+        kept = self.replace(
+            pos=lambda: times(self.pos, other),
+            neg=lambda: times(self.neg, other),
+            any=lambda: times(self.any, other),
+            other=lambda: other,
+            known=lambda: some(kept.any),
+        )
         kept.ids = (row_ids, col_ids)
         return kept
 
@@ -126,6 +132,10 @@ class Relation:
 def times(weights: Tensor, mask: Tensor) -> Tensor:
     """Weights where the mask holds; booleans stay booleans."""
     return weights & mask if weights.dtype == torch.bool else weights * mask
+
+
+def _either(pos: Tensor, neg: Tensor) -> Tensor:
+    return pos | neg if pos.dtype == neg.dtype == torch.bool else pos + neg
 
 
 def _missing() -> Tensor:
@@ -148,23 +158,19 @@ def same_class(rows: Int[Tensor, " n"], cols: Int[Tensor, " m"]) -> Relation:
                 f"{list(labels.shape)}. For continuous labels say relate=close_targets, for label sets "
                 "relate=shared_labels, for label paths relate=label_tree."
             )
+    same = Relation(pos=lambda: equal(rows, cols), neg=lambda: ~same.pos, rows=rows, cols=cols)
     if _all_known(rows) and _all_known(cols):
-        same = Relation(pos=lambda: rows[:, None] == cols[None, :], rows=rows, cols=cols)
-        return same.replace(neg=lambda: ~same.pos)
-    known = ((rows != UNKNOWN)[:, None], (cols != UNKNOWN)[None, :])
-    return Relation(
-        pos=lambda: (rows[:, None] == cols[None, :]) & known[1] & known[0],
-        neg=lambda: (rows[:, None] != cols[None, :]) & known[1] & known[0],
-        rows=rows,
-        cols=cols,
-    )
+        return same.replace(any=lambda: all_true(rows, cols))
+    known = (rows != UNKNOWN)[:, None] & (cols != UNKNOWN)[None, :]
+    labelled = same.keep(known)
+    return labelled.replace(known=lambda: some(labelled.any))
 
 
 def _all_known(labels: Tensor) -> bool:
     """Whether no label is unknown, where asking is free: on an accelerator the answer would have to be waited for."""
     if torch.compiler.is_compiling() or labels.device.type != "cpu":
         return False
-    return not bool((labels == UNKNOWN).any())
+    return not len(labels) or int(labels.min()) > UNKNOWN or not bool((labels == UNKNOWN).any())
 
 
 def shared_labels(rows: Shaped[Tensor, "n l"], cols: Shaped[Tensor, "m l"]) -> Relation:

@@ -1,7 +1,6 @@
 """A run: its folder, what was measured, and the report of it."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from isometry.config import Config
 from isometry.data import Data, Splits
 from isometry.embedder import WEIGHTS, Ready, load, pixels, untrained
 from isometry.evaluation import Embeddings, embed, measure
+from isometry.fingerprint import protocol_of
 from isometry.protocols.retrieval import Results
+from isometry.queries import Measured, write_queries
 from isometry.version import __version__
 
 METRICS, CONFIG, REPORT, LOG = "metrics.json", "config.toml", "report.html", "log.jsonl"
@@ -61,7 +62,7 @@ def read(folder: str | Path) -> Run:
 def finish(
     chosen: Config, splits: Splits, folder: Path, seconds: float, say: Callable[[str], None], report: bool = True
 ) -> Run:
-    """Measures the selected weights and the baselines on the test part, once, and writes `metrics.json` and the report."""
+    """Measures the selected weights and the baselines on the test part, once; writes `metrics.json`, queries and report."""
     ready = load(folder)
     ready.to("cuda" if torch.cuda.is_available() else "cpu")
     say("measuring on the test part")
@@ -71,14 +72,21 @@ def finish(
     z, index = pixels(splits.test, channels)  # type: ignore[arg-type]
     raw = Embeddings(z, splits.test.select(index))
     first = embed(untrained(chosen, chosen.seed).to(ready.device), splits.test, workers=chosen.workers)
+    held = embed(ready, splits.validation, workers=chosen.workers)
+    measured = [
+        Measured(test, results),
+        Measured(held, measure(held, chosen.metrics), part="validation"),
+        Measured(raw, measure(raw, chosen.metrics), model="raw pixels"),
+        Measured(first, measure(first, chosen.metrics), model="untrained"),
+    ]
+    protocol = protocol_of(test, ready, results, part="test", rule=splits.rule)
     metrics = {
         "test": as_json(results),
-        "validation": as_json(measure(embed(ready, splits.validation, workers=chosen.workers), chosen.metrics)),
-        "baselines": {
-            "raw pixels": as_json(measure(raw, chosen.metrics)),
-            "untrained": as_json(measure(first, chosen.metrics)),
-        },
-        "fingerprint": fingerprint(splits, chosen.metrics),
+        "validation": as_json(measured[1].results),
+        "baselines": {one.model: as_json(one.results) for one in measured[2:]},
+        "fingerprint": protocol.fingerprint(),
+        "protocol": protocol.as_json(),
+        "settings": dataclasses.asdict(chosen),
         "seconds": round(seconds, 2),
         "split": splits.rule,
         "counts": {name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
@@ -90,6 +98,7 @@ def finish(
         metrics["unreadable"] = sorted(failure.path for failure in ready.unreadable.values())
         say(f"left out, as they could not be read: {few(metrics['unreadable'])}")
     if distributed.rank() == 0:
+        write_queries(folder, measured, protocol)
         checkpoint.write(folder / METRICS, json.dumps(metrics, indent=1, allow_nan=False))
     if report and distributed.rank() == 0:
         say("writing the report")
@@ -109,15 +118,6 @@ def few(paths: list[str]) -> str:
 
 def _number(x: float) -> float | None:
     return round(x, 6) if x == x else None  # no interval can be had from one class
-
-
-def fingerprint(splits: Splits, metrics: str) -> str:
-    """A hash of the protocol: the test and training data, and how they are scored. Only equal ones are comparable."""
-    digest = hashlib.sha256()
-    for part in (splits.train, splits.validation, splits.test):
-        digest.update(part.fingerprint().encode())
-    digest.update(metrics.encode())
-    return digest.hexdigest()[:16]
 
 
 def write_report(

@@ -2,12 +2,15 @@
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn  # fmt: skip
 from rich.progress import Progress as Bar
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from isometry.comparison import Comparison
 
 
 class Progress:
@@ -67,6 +70,23 @@ class Progress:
         for metric in metrics["test"]:
             table.add_row(metric, *(_cell(found.get(metric)) for found in columns.values()))
         Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def comparison(found: "Comparison", *, seeds: bool = False) -> None:
+    """The table of a comparison, and its notes."""
+    titles, rows = found.table(seeds=seeds)
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        left = title in ("metric", "run")
+        table.add_column(title, justify="left" if left else "right", no_wrap=True)
+    previous = ""
+    for metric, *cells in rows:
+        table.add_row(metric if metric != previous else "", *cells)
+        previous = metric
+    console = Console(highlight=False, width=1000, soft_wrap=True)  # a narrow terminal wraps lines, and cuts no number
+    console.print(table)
+    for note in (*found.notes, found.measured()):
+        console.print(note, markup=False)
 
 
 def _cell(result: dict[str, Any] | None) -> str:

@@ -1,6 +1,7 @@
 """Runs put to use: measured on other data, and embeddings written to files."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -16,6 +17,8 @@ from isometry.data import Data, read, split
 from isometry.embedder import load
 from isometry.evaluation import embed as embed_data
 from isometry.evaluation import measure
+from isometry.fingerprint import protocol_of
+from isometry.queries import Measured, write_queries
 from isometry.run import CONFIG, METRICS, as_json, write_report
 
 PARTS = ("train", "validation", "test", "all")
@@ -41,27 +44,40 @@ def evaluate(
     """
     folder = Path(run) if Path(run).is_dir() else Path(run).parent
     ready = load(run).to("cuda" if torch.cuda.is_available() else "cpu")
-    chosen = config.read(folder / CONFIG) if (folder / CONFIG).is_file() else Config()
+    known = (folder / CONFIG).is_file()
+    chosen = config.read(folder / CONFIG) if known else Config()
     if out is not None and out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} exists and is not empty: name another folder with --out.")
     own = not isinstance(data, Data) and (data == "" or data == chosen.data)
     items = read(chosen.data if own else data, label=chosen.label if own else label)
-    items = chosen_part(items, part or ("test" if own or "test" in (items.split or ()) else "all"), chosen.seed)
+    part = part or ("test" if own or "test" in (items.split or ()) else "all")
+    items, rule = chosen_part(items, part, chosen.seed)
     embedded = embed_data(ready, items, workers=workers, strict=strict)
     results = measure(embedded, metrics or chosen.metrics)
-    found = {"test": as_json(results), "fingerprint": items.fingerprint()[:16], "counts": {"test": len(embedded.data)}}
+    protocol = protocol_of(embedded, ready, results, part=part, rule=rule)
+    found = {
+        "test": as_json(results),
+        "fingerprint": protocol.fingerprint(),
+        "protocol": protocol.as_json(),
+        "settings": dataclasses.asdict(chosen) if known else None,
+        "counts": {"test": len(embedded.data)},
+    }
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
+        write_queries(out, [Measured(embedded, results, part=part)], protocol)
         checkpoint.write(out / METRICS, json.dumps(found, indent=1))
         write_report(out, chosen, found, embedded, results)
     return found
 
 
-def chosen_part(items: Data, part: str, seed: int) -> Data:
-    """One part of the data, by its own split or the stated rule."""
+def chosen_part(items: Data, part: str, seed: int) -> tuple[Data, str]:
+    """One part of the data, by its own split or the stated rule; and that rule."""
     if part not in PARTS:
         raise ValueError(f"A part is one of {', '.join(PARTS)}; got {part!r}.")
-    return items if part == "all" else getattr(split(items, seed=seed), part)
+    if part == "all":
+        return items, "none"
+    parts = split(items, seed=seed)
+    return getattr(parts, part), parts.rule
 
 
 def embed(

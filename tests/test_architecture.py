@@ -20,7 +20,8 @@ LAYERS = (
     ("ops",),
     ("distributed", "relation", "similarity", "reference"),
     ("miner", "noise"),
-    ("similarities", "references", "miners", "blocks", "metrics"),
+    ("similarities", "references", "miners", "blocks"),
+    ("metrics",),
     ("engine", "caching"),
     ("term",),
     ("loss",),
@@ -31,10 +32,11 @@ LAYERS = (
     ("config", "checkpoint", "pace", "sampling"),
     ("embedder",),
     ("evaluation",),
-    ("report",),
+    ("report", "fingerprint"),
+    ("queries",),
     ("run",),
     ("training",),
-    ("use", "api"),
+    ("use", "api", "comparison"),
     ("show", "cli"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ class Data:
         targets: continuous labels. multi: sets of labels, a column for each of `tags`.
         category: a coarser group, named in `categories`, that results are also given for.
         sequence: camera or shot; a protocol may leave out matches from the query's own.
+        judged: for queries whose matches are listed and not told by class: ids of gallery images by what they are to
+            this one, such as "easy", "hard" and "junk"; empty for all others.
         paths: the files, as the source writes them.
         notes: what was left out or looked odd when it was read, a line each.
     """
@@ -54,6 +57,7 @@ class Data:
     category: Int64[Tensor, " n"] | None = None
     categories: tuple[str, ...] = ()
     sequence: Int64[Tensor, " n"] | None = None
+    judged: tuple[Mapping[str, tuple[int, ...]], ...] | None = None
     paths: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
@@ -122,8 +126,10 @@ class Data:
             value = getattr(self, name)
             if isinstance(value, Tensor):
                 digest.update(name.encode() + np.ascontiguousarray(value.numpy()).tobytes())
+        if self.judged is not None:
+            digest.update(repr([sorted(lists.items()) for lists in self.judged]).encode())
         self.images.write_to(digest)
         return digest.hexdigest()
 
 
-BY_ITEM = ("split", "is_query", "is_gallery", "hierarchy", "targets", "multi", "category", "sequence", "paths")
+BY_ITEM = ("split", "is_query", "is_gallery", "hierarchy", "targets", "multi", "category", "sequence", "judged", "paths")

@@ -21,7 +21,9 @@ def read(source: Any, *, strict: bool = False, label: str = "label") -> Data:
     """Reads labelled pictures from whatever they are in.
 
     Args:
-        source: "glyphs" (the embedded letters); a folder with one sub-folder a class; a CSV, TSV or parquet file or a
+        source: "glyphs" (the embedded letters); a published data set by its name and folder ("cub:/data/CUB_200_2011",
+            "subset:cub:/data/some"; the folder alone where its layout tells what it is); a folder with one sub-folder a
+            class ("folder:/data/x" where it must not be taken for anything else); a CSV, TSV or parquet file or a
             DataFrame with columns `path` and `label`; arrays `(images, labels)`; a torch `Dataset`; or a `Data`.
         strict: open every file (its header, not all of its pixels), and stop at one that is no picture. Otherwise such
             files are met, reported and left out when they are loaded.
@@ -45,7 +47,7 @@ def _read(source: Any, label: str) -> Data:
     if isinstance(source, Data):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return read_glyphs() if source == "glyphs" else _read_path(Path(source), label)
+        return read_glyphs() if source == "glyphs" else _read_text(os.fspath(source), label)
     if type(source).__module__.split(".")[0] == "pandas":
         return read_table(source, label)
     if isinstance(source, (tuple, list)) and len(source) == 2:
@@ -56,10 +58,25 @@ def _read(source: Any, label: str) -> Data:
     raise ValueError(f"Data are 'glyphs', {kinds}; got {type(source).__name__}.")
 
 
-def _read_path(path: Path, label: str) -> Data:
-    path = path.expanduser()
+def _read_text(source: str, label: str) -> Data:
+    """A path, or a name before a colon and a path; what exists under the whole text is a path."""
+    from isometry.data.published import named, read_published
+
+    found = named(source)
+    if not found or Path(source).expanduser().exists():
+        return _read_path(Path(source).expanduser(), label)
+    name, path, subset = found
+    if name.lower() == "folder":
+        return _read_path(Path(path).expanduser(), label, plain=True)
+    return read_published(name, path, subset=subset)
+
+
+def _read_path(path: Path, label: str, plain: bool = False) -> Data:
+    from isometry.data.published import read_published, recognise
+
     if path.is_dir():
-        return read_folder(path)
+        name = None if plain else recognise(path)
+        return read_published(name, path) if name else read_folder(path)
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return read_table(path, label)

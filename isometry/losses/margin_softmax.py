@@ -31,5 +31,5 @@ class MarginSoftmax(Loss):
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         own = self.harder(masked.average(sim, rel.pos))
-        ahead = self.scale * (sim - own[:, None])
-        return Cost(softmax=mean(masked.log_sum_exp(ahead, rel.neg, plus_one=True), where=masked.some(rel.pos)))
+        cost = masked.log_sum_exp(self.scale * sim, rel.neg, plus_one=True, over=self.scale * own)
+        return Cost(softmax=mean(cost, where=masked.some(rel.pos)))

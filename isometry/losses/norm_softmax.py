@@ -23,6 +23,5 @@ class NormSoftmax(Loss):
     reference: References = fresh(Proxies)
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
-        logits = sim / self.temperature
-        likelihood = masked.average(logits, rel.pos) - masked.log_sum_exp(logits, rel.any)
+        likelihood = masked.average(masked.log_softmax(sim / self.temperature, rel.any), rel.pos)
         return Cost(softmax=mean(-likelihood, where=masked.some(rel.pos)))

@@ -25,5 +25,6 @@ class ProxyNCA(Loss):
     reference: References = fresh(Proxies)
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
-        nearer = 2 * self.scale**2 * (sim - masked.average(sim, rel.pos)[:, None])
-        return Cost(nca=mean(masked.log_sum_exp(nearer, rel.neg), where=masked.some(rel.pos) & masked.some(rel.neg)))
+        nearness = 2 * self.scale**2 * sim
+        cost = masked.log_sum_exp(nearness, rel.neg) - masked.average(nearness, rel.pos)
+        return Cost(nca=mean(cost, where=masked.some(rel.pos) & masked.some(rel.neg)))

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, SoftRanking, places
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, Ties, places
+from isometry.ops.equals import precision_at_hits
 
 
 class MAPAtR(Metric):
@@ -29,6 +30,11 @@ class MAPAtR(Metric):
         counted = ranking.hits & (place <= ranking.relevant[:, None])
         precision = counted.cumsum(1, dtype=torch.float32) / place
         return (precision * counted).sum(1) / ranking.relevant
+
+    def expected(self, ties: Ties) -> Float[Tensor, " n"]:
+        """A sum over groups in closed form, the last one cut at R (`isometry.ops.equals.precision_at_hits`)."""
+        shown = ties.within(ties.relevant[:, None])
+        return precision_at_hits(ties.start, ties.found, ties.size, ties.hits, shown).sum(1) / ties.relevant
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
         return (

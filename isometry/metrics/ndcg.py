@@ -1,33 +1,34 @@
 """Normalised discounted cumulative gain (Järvelin and Kekäläinen, ACM Transactions on Information Systems 20, 2002)."""
 
-from typing import ClassVar
-
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, SoftRanking, at_least_one, places
+from isometry.component import fresh
+from isometry.metrics.gain import AffinityGain, Gain
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, Ties, all_places, at_least_one, places
 from isometry.ops import dcg
 
 WHOLE = 2**62  # places, where there is no cut-off
 
 
 class NDCG(Metric):
-    """Do the items that are worth most come first? The only metric here that knows more and less.
+    """Do the items that are worth most come first? A metric that knows more and less.
 
-    Σ_{i≤k} gain_i / log2(1 + i), over the largest value it could have; without `k` the whole ranking counts. On a similarity
-    matrix, `NDCG()(sim, rel)`, a gain is the pair's affinity where that is positive: the share of levels in common for
-    label trees, closeness for continuous labels. `isometry.evaluate` knows matches only, which are worth 1 each.
+    Σ_{i≤k} gain_i / log2(1 + i), over the largest value it could have; without `k` the whole ranking counts. A gain is
+    the pair's affinity where that is positive: the share of levels in common for label trees, closeness for continuous
+    labels, 1 for classes. `ExponentialGain(grades=L)` and `DistanceGain()` are the other published ones.
 
     >>> from isometry.metrics.metric import Ranking
     >>> hits = torch.tensor([[False, True, True]])
-    >>> NDCG().per_query(Ranking(hits, torch.tensor([2]), torch.tensor([2])))
+    >>> NDCG(k=3).per_query(Ranking(hits, torch.tensor([2]), torch.tensor([2])))
     tensor([0.6934])
     """
 
     k: int | None = None
     """How many neighbours are looked at; all of them where it is None."""
-    graded: ClassVar[bool] = True
+    gain: Gain = fresh(AffinityGain)
+    """What an item is worth."""
 
     def __post_init__(self) -> None:
         at_least_one(self.places, "NDCG")
@@ -37,21 +38,72 @@ class NDCG(Metric):
         """The cut-off."""
         return WHOLE if self.k is None else self.k
 
+    @property
+    def graded(self) -> bool:
+        return not self.gain.of_gap
+
+    @property
+    def needs_gaps(self) -> bool:
+        return self.gain.of_gap
+
+    @property
+    def needs_ranks(self) -> bool:
+        return self.k is None and not self.gain.of_gap
+
     def depth(self, relevant: int) -> int:
-        return self.places
+        return 1 if self.needs_ranks else self.places
+
+    def scored(self, ranking: Ranking) -> Bool[Tensor, " n"]:
+        if ranking.least_gaps is None or not self.gain.of_gap:
+            return ranking.relevant > 0
+        return ranking.least_gaps.isfinite().any(1)
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
-        found = ranking.hits.float() if ranking.gains is None else ranking.gains.float()
-        place = places(ranking)
+        found, place, best = self._worth(ranking)
         value = (found / torch.log2(1 + place) * (place <= self.places)).sum(1)
-        if ranking.gains is not None:
-            best = dcg.ideal(found, torch.ones_like(found), self.places)
-        else:
-            best = dcg.ideal(torch.ones_like(value)[:, None], ranking.relevant[:, None].float(), self.places)
-        return value / torch.where(best > 0, best, 1)
+        return (value / self._ideal(best, ranking.relevant)).float()
+
+    def expected(self, ties: Ties) -> Float[Tensor, " n"]:
+        """Each place counts the mean gain of its group. Only for gains in proportion to affinities."""
+        if self.gain.of_gap or (ties.gain is not None and not self.gain.proportional):
+            raise ValueError(f"{self!r} has no mean in closed form: the sum of affinities does not tell that of gains.")
+        worth = (ties.hits if ties.gain is None else ties.gain).double() / ties.size.clamp_min(1)
+        start, end = ties.start.clamp_max(self.places), (ties.start + ties.size).clamp_max(self.places)
+        last = int(end.max()) if end.numel() else 0
+        discount = 1 / torch.log2(torch.arange(2, last + 2, dtype=torch.float64, device=end.device))
+        upto = torch.nn.functional.pad(discount.cumsum(0), (1, 0))
+        return (worth * (upto[end] - upto[start])).sum(1) / self._ideal(ties.best, ties.relevant)
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
-        gain = torch.ones_like(ranking.rank) if ranking.gains is None else ranking.gains
+        if self.gain.of_gap:
+            raise ValueError(f"{self!r} has no soft form: gains of items that are no match are not trained for.")
+        gain = self.gain(torch.ones_like(ranking.rank) if ranking.gains is None else ranking.gains)
         best = dcg.ideal(gain, ranking.weight, self.places)
         gain = gain if self.k is None else gain * ranking.within(self.k)
         return ranking.total(gain / torch.log2(1 + ranking.rank)) / torch.where(best > 0, best, 1)
+
+    def _worth(self, ranking: Ranking) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Gains in float64, at which places, and the largest that there are (None: as many ones as are relevant)."""
+        if self.needs_ranks:
+            rank, held = all_places(ranking)
+            worth = held.double() if ranking.worth is None else self.gain(ranking.worth.double()) * held
+            return worth, rank, None if ranking.worth is None else worth
+        first, best = (ranking.gaps, ranking.least_gaps) if self.gain.of_gap else (ranking.gains, ranking.best)
+        if first is None and not self.gain.of_gap:
+            return ranking.hits.double(), places(ranking), None
+        if first is None or best is None:
+            have = "gaps and least_gaps" if self.gain.of_gap else "best beside gains"
+            raise ValueError(f"{self!r} reads more of a ranking: give it {have}.")
+        return self.gain(first.double()), places(ranking), self.gain(best.double())
+
+    def _ideal(self, best: Tensor | None, relevant: Tensor) -> Float[Tensor, " n"]:
+        """The value of a perfect ranking; 1 where nothing is worth anything."""
+        if best is None:
+            best, many = (
+                torch.ones(len(relevant), 1, dtype=torch.float64, device=relevant.device),
+                relevant[:, None].double(),
+            )
+        else:
+            best, many = best.double(), torch.ones_like(best, dtype=torch.float64)
+        ideal = dcg.ideal(best, many, self.places)
+        return torch.where(ideal > 0, ideal, 1)

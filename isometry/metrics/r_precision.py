@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, SoftRanking, places
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, Ties, places
 
 
 class RPrecision(Metric):
@@ -25,6 +25,10 @@ class RPrecision(Metric):
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         counted = ranking.hits & (places(ranking) <= ranking.relevant[:, None])
         return counted.sum(1, dtype=torch.float32) / ranking.relevant
+
+    def expected(self, ties: Ties) -> Float[Tensor, " n"]:
+        """A hit is as likely in every place of its group: (1/R) Σ over groups of d h / g, d of g items being shown."""
+        return ties.hits_within(ties.relevant[:, None]) / ties.relevant
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
         return ranking.total(ranking.within(ranking.relevant[:, None])) / ranking.relevant

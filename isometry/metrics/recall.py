@@ -3,14 +3,16 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.metric import Metric, Ranking, SoftRanking, at_least_one
+from isometry.metrics.metric import Metric, Ranking, SoftRanking, Ties, at_least_one
+from isometry.ops.equals import no_hit
 
 
 class Recall(Metric):
     """Is any of the k nearest neighbours of the query's class? Its mean is the share of queries for which one is.
 
-    1 if some of the first k items is relevant, else 0. (Information retrieval calls this the hit rate; there, recall is
-    the share of relevant items that were found.) It never falls as k grows.
+    1 if some of the first k items is relevant, else 0. Information retrieval calls this the hit rate (`HitRate`), and
+    re-identification CMC (`CMC`): one number under three names. There, recall is the share of relevant items that were
+    found (`ShareFound`). It never falls as k grows.
 
     >>> import isometry, torch
     >>> z = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.8, 0.2]])
@@ -22,13 +24,17 @@ class Recall(Metric):
     """How many neighbours are looked at."""
 
     def __post_init__(self) -> None:
-        at_least_one(self.k, "Recall")
+        at_least_one(self.k, type(self).__name__)
 
     def depth(self, relevant: int) -> int:
         return self.k
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         return ranking.hits[:, : self.k].any(1).float()
+
+    def expected(self, ties: Ties) -> Float[Tensor, " n"]:
+        """1 − Π over groups of C(g − h, d) / C(g, d), where d of the group's g items, h of them relevant, are shown."""
+        return 1 - no_hit(ties.size, ties.hits, ties.within(self.k)).prod(1)
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
         return ranking.best(ranking.within(self.k))

@@ -8,30 +8,40 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from isometry.cost import LEAST, divide
+from isometry.ops import truth
+
 Weights = Float[Tensor, "n m"] | Bool[Tensor, "n m"]
 OUT = -1e30
 """Stands for a similarity that is not there: finite, so that rows with none have gradients of 0 and not NaN."""
+NOTHING = -80.0
+"""An exponent whose power adds nothing to 1, and is not yet so small that processors are slow with it."""
 
 
 def some(weight: Weights) -> Bool[Tensor, " n"]:
     """Rows that have any pair."""
-    return weight.any(1) if weight.dtype == torch.bool else (weight > 0).any(1)
+    return truth.some(weight)
 
 
 def count(weight: Weights) -> Float[Tensor, " n"]:
     """How many pairs a row has (their weights' sum)."""
-    return weight.sum(1).to(torch.get_default_dtype() if weight.dtype == torch.bool else weight.dtype)
+    return truth.count(weight).to(torch.get_default_dtype()) if weight.dtype == torch.bool else weight.sum(1)
 
 
 def total(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
     """Weighted sum over a row's pairs. What has no weight must be finite all the same."""
-    return torch.linalg.vecdot(x, weight.to(x.dtype))
+    return torch.linalg.vecdot(x, truth.numbers(weight, x.dtype))
+
+
+def active(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, "n m"]:
+    """Weights of the pairs whose x is above 0."""
+    return truth.above(x, 0).mul_(truth.numbers(weight, x.dtype))
 
 
 def average(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
     """Weighted mean over a row's pairs; 0 for a row without any."""
-    many = count(weight).to(x.dtype)
-    return total(x, weight) / torch.where(many > 0, many, 1)
+    weight = truth.numbers(weight, x.dtype)
+    return divide(torch.linalg.vecdot(x, weight), weight.sum(1))
 
 
 def only(x: Float[Tensor, "n m"], weight: Weights, fill: float = OUT) -> Float[Tensor, "n m"]:
@@ -39,8 +49,10 @@ def only(x: Float[Tensor, "n m"], weight: Weights, fill: float = OUT) -> Float[T
     return x.masked_fill(~weight if weight.dtype == torch.bool else weight <= 0, fill)
 
 
-def log_sum_exp(x: Float[Tensor, "n m"], weight: Weights, plus_one: bool = False) -> Float[Tensor, " n"]:
-    """log Σ_j w_ij e^{x_ij}, or log(1 + Σ_j w_ij e^{x_ij}); 0 for a row without pairs.
+def log_sum_exp(
+    x: Float[Tensor, "n m"], weight: Weights, plus_one: bool = False, over: Float[Tensor, " n"] | None = None
+) -> Float[Tensor, " n"]:
+    """log Σ_j w_ij e^{x_ij}, 0 for a row without pairs; or log(1 + Σ_j w_ij e^{x_ij − over_i}).
 
     >>> log_sum_exp(torch.zeros(1, 3), torch.tensor([[True, True, False]]))
     tensor([0.6931])
@@ -49,35 +61,45 @@ def log_sum_exp(x: Float[Tensor, "n m"], weight: Weights, plus_one: bool = False
         return x.sum(1)
     if torch.compiler.is_compiling():  # the compiler fuses what is written out
         inside = torch.logsumexp(only(x + _log(weight, x.dtype), weight), 1)
-        return F.softplus(inside, threshold=50) if plus_one else torch.where(some(weight), inside, 0)
-    inside = _LogSumExp.apply(x, weight)[0]
-    return F.softplus(inside, threshold=50) if plus_one else torch.where(inside > OUT / 2, inside, 0)
+        if plus_one:
+            return F.softplus(inside if over is None else inside - over, threshold=50)
+        return torch.where(some(weight), inside, 0)
+    return _LogSumExp.apply(x, weight, plus_one, over)  # type: ignore[return-value]
+
+
+def log_softmax(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, "n m"]:
+    """x_ij − log Σ_k w_ik e^{x_ik}."""
+    return torch.log_softmax(x, 1) if truth.is_all_true(weight) else x - log_sum_exp(x, weight)[:, None]
 
 
 class _LogSumExp(torch.autograd.Function):
-    """Row by row in few passes over one matrix, which backward scales; −1e30 where a row has no pairs."""
+    """Row by row in few passes over one matrix, which backward scales."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        share = _where(x, weight)
-        highest = share.amax(1, keepdim=True).clamp_min_(OUT / 10)
-        share.sub_(highest).exp_()
-        if weight.dtype != torch.bool:
-            share.mul_(weight)
-        total = share.sum(1)
-        there = total > 0
-        return torch.where(there, highest[:, 0] + total.log(), OUT), share, torch.where(there, total, 1).reciprocal_()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-        ctx.mark_non_differentiable(*output[1:])
-        ctx.save_for_backward(*output[1:])
+    def forward(ctx: Any, x: Tensor, weight: Tensor, plus_one: bool, over: Tensor | None) -> Tensor:
+        out = _out(weight, x.dtype)
+        share = torch.add(x, out, alpha=OUT)
+        highest = share.amax(1).clamp_min_(OUT / 10)
+        share.sub_(highest[:, None]).clamp_min_(NOTHING).exp_()
+        share = share.addcmul_(share, out, value=-1) if weight.dtype == torch.bool else share.mul_(weight)
+        total = share.sum(1).clamp_min_(LEAST)  # less only in rows without pairs
+        inside, scale, chance = total.log().add_(highest), total.reciprocal_(), None
+        if plus_one:
+            inside = inside if over is None else inside.sub_(over)
+            chance = inside.sigmoid()
+            scale.mul_(chance)
+            inside = F.softplus(inside, threshold=50)
+        else:
+            inside.mul_(highest > OUT / 10)
+        ctx.save_for_backward(share, scale, chance)
+        return inside
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, None]:
-        share, scale = ctx.saved_tensors
-        return share * (grad * scale)[:, None], None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, Tensor | None]:
+        share, scale, chance = ctx.saved_tensors
+        on_over = -grad * chance if ctx.needs_input_grad[3] else None
+        return share * (grad * scale)[:, None], None, None, on_over
 
 
 def largest(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
@@ -94,8 +116,12 @@ def smallest(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
 
 def _where(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, "n m"]:
     """x where there is weight and about −1e30 elsewhere: added, which is far quicker than a choice by mask."""
-    out = (~weight if weight.dtype == torch.bool else weight <= 0).to(x.dtype)
-    return torch.add(x, out, alpha=OUT)
+    return torch.add(x, _out(weight, x.dtype), alpha=OUT)
+
+
+def _out(weight: Weights, dtype: torch.dtype) -> Tensor:
+    """1 where there is no weight, else 0."""
+    return truth.numbers(~weight, dtype) if weight.dtype == torch.bool else 1 - truth.above(weight, 0).to(dtype)
 
 
 def _log(weight: Weights, dtype: torch.dtype) -> Tensor:

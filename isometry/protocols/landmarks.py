@@ -6,7 +6,8 @@ published evaluation code, oddities included, so that values compare; equal simi
 where that code leaves it to the sorting routine.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -49,19 +50,20 @@ def revisited(
     Raises:
         ValueError: for data without such lists, or embeddings that do not belong to them.
     """
-    z, query, gallery, judged = asked(z, data, ("easy", "hard", "junk"))
-    values = {name: torch.full((len(query), 1 + len(k)), torch.nan, dtype=torch.float64) for name in SETTINGS}
-    for rows, rank in ranks(z[query], z[gallery], data.ids[query], data.ids[gallery], seed, memory):
+    hunt = asked(z, data, ("easy", "hard", "junk"), seed)
+    n = len(hunt.q)
+    values = {name: torch.full((n, 1 + len(k)), torch.nan, dtype=torch.float64) for name in SETTINGS}
+    for rows, rank in ranks(hunt, memory):
         for i, place in zip(range(rows.start, rows.stop), rank, strict=True):
             for name, (right, neither) in SETTINGS.items():
-                held = [torch.isin(data.ids[gallery], union(judged[i], grades)) for grades in (right, neither)]
-                if held[0].any():
-                    places = without(place[held[0]], place[held[1] & ~held[0]])
+                matches, junk = (torch.cat([hunt.judged[i][grade] for grade in grades]) for grades in (right, neither))
+                if len(matches):
+                    places = without(place[matches], place[junk])
                     ap = trapezoid_ap(places, len(places))
                     values[name][i] = torch.tensor([ap, *(precision(places, cut) for cut in k)])
     how = Resampling(samples, confidence, seed)
     names = ["mAP", *(f"mP@{cut}" for cut in k)]
-    return {name: summed_up(names, table, torch.arange(len(query)), how) for name, table in values.items()}
+    return {name: summed_up(names, table, torch.arange(n), how) for name, table in values.items()}
 
 
 @torch.no_grad()
@@ -87,20 +89,18 @@ def landmark_retrieval(
     Raises:
         ValueError: for data without such lists, or embeddings that do not belong to them.
     """
-    z, query, gallery, judged = asked(z, data, ("relevant",))
-    ids = data.ids[gallery]
-    order, turn = turned(data.ids[query], ids, seed)
-    found = torch.full((len(query), 1), torch.nan, dtype=torch.float64)
-    for rows, _, index in search(z[query], z[gallery[order]], k, turn=turn, memory=memory):
+    hunt = asked(z, data, ("relevant",), seed)
+    n = len(hunt.q)
+    found = torch.full((n, 1), torch.nan, dtype=torch.float64)
+    for rows, _, index in search(hunt.q, hunt.g, k, turn=hunt.turn, memory=memory):
         for i, near in zip(range(rows.start, rows.stop), index.cpu(), strict=True):
-            right = torch.isin(ids, union(judged[i], ("relevant",)))[order]
-            if right.any():
-                found[i] = ap_at_k(right[near[near >= 0]], k, int(right.sum()))
-    return summed_up([f"mAP@{k}"], found, torch.arange(len(query)), Resampling(samples, confidence, seed))
+            if relevant := len(hunt.judged[i]["relevant"]):
+                found[i] = ap_at_k(torch.isin(near[near >= 0], hunt.judged[i]["relevant"]), k, relevant)
+    return summed_up([f"mAP@{k}"], found, torch.arange(n), Resampling(samples, confidence, seed))
 
 
 def global_average_precision(
-    predicted: Int[Tensor, " n"], scores: Float[Tensor, " n"], truth: Sequence[Collection[int]]
+    predicted: Int[Tensor, " n"], scores: Float[Tensor, " s"], truth: Sequence[Collection[int]]
 ) -> float:
     """Global average precision (µAP) of landmark recognition: one ranking of the predictions of all test pictures.
 
@@ -118,7 +118,9 @@ def global_average_precision(
         ValueError: for lengths that differ, a score that is NaN, or no picture that shows a landmark.
     """
     if not len(predicted) == len(scores) == len(truth):
-        raise ValueError(f"{len(predicted)} predictions, {len(scores)} scores and {len(truth)} truths: one each a picture.")
+        raise ValueError(
+            f"{len(predicted)} predictions, {len(scores)} scores and {len(truth)} truths: one each a picture."
+        )
     if scores.isnan().any():
         raise ValueError(f"{int(scores.isnan().sum())} scores are NaN: every prediction needs a number.")
     shown = sum(len(landmarks) > 0 for landmarks in truth)
@@ -171,3 +173,68 @@ def ap_at_k(right: Bool[Tensor, " r"], k: int, relevant: int, *, divisor: int = 
     right = right[:k].double()
     share = right.cumsum(0) / torch.arange(1, len(right) + 1, dtype=torch.float64)
     return float((share * right).sum()) / (divisor or min(k, relevant))
+
+
+class Hunt(NamedTuple):
+    """Unit queries and gallery, the gallery in the order of its hashed ids.
+
+    `turn` is where in the gallery each query begins to count among equals; `judged` are the lists of each query, as
+    positions in the gallery.
+    """
+
+    q: Float[Tensor, "n d"]
+    g: Float[Tensor, "m d"]
+    turn: Int[Tensor, " n"]
+    judged: list[dict[str, Tensor]]
+
+
+def asked(z: Tensor, data: Data, grades: Collection[str], seed: int) -> Hunt:
+    """What is searched, with these lists.
+
+    Raises:
+        ValueError: for data without such lists, or embeddings that do not belong to them.
+    """
+    z = tensor(z, "Embeddings")
+    if z.ndim != 2 or len(z) != len(data):
+        raise ValueError(f"Embeddings are [n d] with a row for each of {len(data):,} pictures; got {list(z.shape)}.")
+    if data.judged is None or data.is_query is None or data.is_gallery is None:
+        raise ValueError(f"{data.name} has no lists of matches: give what read('roxford:…') or the like gives.")
+    query, gallery = data.is_query.nonzero()[:, 0], data.is_gallery.nonzero()[:, 0]
+    lists = [data.judged[i] for i in query.tolist()]
+    if not any(grade in own for own in lists for grade in grades):
+        have = ", ".join(sorted({grade for own in lists for grade in own})) or "none"
+        raise ValueError(f"The lists of {data.name} are called {have}; this needs {', '.join(grades)}.")
+    if not len(gallery):
+        raise ValueError(f"{data.name} has no gallery: there is nothing to search.")
+    gallery = gallery[shuffled(data.ids[gallery], seed).argsort(stable=True)]
+    sides = [unit(z[rows]) for rows in (query, gallery)]
+    if bad := sum(int((~side.isfinite().all(1)).sum()) for side in sides):
+        raise ValueError(f"{bad:,} of {len(z):,} embeddings hold NaN or Inf: training has probably diverged.")
+    ids = data.ids[gallery]
+    order = ids.argsort()
+    judged = [{grade: placed(own.get(grade, ()), order, ids) for grade in grades} for own in lists]
+    return Hunt(*sides, turn=(shuffled(data.ids[query], seed + 1) % len(gallery)).to(z.device), judged=judged)
+
+
+def unit(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """The rows at length one, float32; zeros stay. `z` is written over where it is float32."""
+    z = z.float()
+    return z.div_(z.norm(dim=1, keepdim=True).clamp_min_(1e-12))
+
+
+def placed(ids: Sequence[int], order: Int[Tensor, " m"], ids_g: Int[Tensor, " m"]) -> Int[Tensor, " p"]:
+    """Positions of these ids in the gallery, whose `order` sorts its ids; those that are not in it are left out."""
+    wanted = torch.tensor(ids, dtype=torch.int64).unique()
+    found = order[torch.searchsorted(ids_g[order], wanted).clamp_max(len(ids_g) - 1)]
+    return found[ids_g[found] == wanted]
+
+
+def ranks(hunt: Hunt, memory: str | int) -> Iterator[tuple[slice, Int[Tensor, "c m"]]]:
+    """The place of every gallery item for some queries at a time, from 1."""
+    m = len(hunt.g)
+    for start in range(0, len(hunt.q), step := rows_in(memory, 48 * m)):
+        rows = slice(start, min(start + step, len(hunt.q)))
+        sim = torch.cat([part for _, part in tiles(hunt.q[rows], hunt.g, inner, TILE)], 1)
+        key = keys(sim, torch.arange(m, device=sim.device), hunt.turn[rows], m)
+        order = key.argsort(1, descending=True).cpu()
+        yield rows, torch.empty_like(order).scatter_(1, order, torch.arange(1, m + 1).expand_as(order))

@@ -5,7 +5,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.ops.safe import sqrt, squared_distance
+from isometry.ops.safe import minus_squared_distance, sqrt, squared_distance
 from isometry.similarity import similarity
 
 
@@ -18,4 +18,4 @@ def euclidean(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor,
 @similarity(bounds=(-math.inf, 0.0))
 def squared_euclidean(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """Minus the squared Euclidean distance: −‖z − r‖²."""
-    return -squared_distance(z, r)
+    return minus_squared_distance(z, r)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isometry.component import Component
-from isometry.ops.safe import squared_distance
+from isometry.ops.safe import minus_squared_distance
 
 
 class SNR(Component):
@@ -32,7 +32,7 @@ class SNR(Component):
     def compare(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         """−var(r − z) / var(z) of centred rows."""
         least = self.epsilon * z.shape[1]
-        return -squared_distance(z, r) / z.square().sum(1, keepdim=True).clamp_min(least)
+        return minus_squared_distance(z, r) / z.square().sum(1, keepdim=True).clamp_min(least)
 
     def forward(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         return self.compare(self.embed(z), self.embed(r))

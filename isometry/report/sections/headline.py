@@ -133,7 +133,7 @@ def _cell(result: Value | None) -> str:
 def _settings(record: Record) -> str:
     facts = [(name, text) for name, text in record.settings.items()]
     if record.metrics.get("fingerprint"):
-        facts.append(("data fingerprint", record.metrics["fingerprint"]))
+        facts.append(("protocol", record.metrics["fingerprint"]))
     if record.version:
         facts.append(("isometry", record.version))
     if not facts:

@@ -1,0 +1,170 @@
+"""Verification: two items are taken to be of one class where their similarity reaches a threshold.
+
+Measured over all pairs of a query and a gallery item of known labels and different ids; where every item searches all
+others each pair counts once, in one direction. The figures are those of sorting all pairs (equal scores are one step of
+the ROC), from counts that are streamed. Terms: ISO/IEC 19795-1 (FMR, FNMR); FAR = FMR, TAR = 1 − FNMR.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+
+from isometry.metrics.statistic import Estimate, Space, Statistic
+from isometry.ops import roc
+from isometry.ops.pair_counts import Pairs, all_pairs, counted, genuine_scores
+
+
+class AUROC(Statistic):
+    """The chance that a genuine pair is more similar than an impostor pair: area under the ROC; 0.5 is chance.
+
+    P(s⁺ > s⁻) + ½ P(s⁺ = s⁻), over all genuine pairs s⁺ (of one class) and impostor pairs s⁻. In [0, 1]. It weighs all
+    thresholds alike, and most of them accept far too much to be of use: two spaces of equal AUROC may differ a lot in
+    `TAR(far=0.001)`. Classes count by the number of their pairs, so large ones dominate.
+
+    Exact where the distinct scores of genuine pairs fit in the memory (two million in 512 MB); beyond that the scores
+    of an even sample cut the others into groups that count as equal, and a warning says how much that can matter where
+    it is more than 1e-6. No interval: pairs of pairs share items, and resampling classes would need counts for every
+    two classes.
+
+    >>> roc.auroc(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.1]))).value
+    0.875
+    """
+
+    def measure(self, space: Space) -> Estimate:
+        return _to_a_bound(repr(self), space, roc.auroc)
+
+
+class AveragePrecisionOfPairs(Statistic):
+    """How pure the most similar pairs of all are: average precision of genuine pairs in one ranking of all pairs.
+
+    Σ_t (R_t − R_{t−1}) P_t over thresholds t, falling: P_t is the share of genuine pairs among those accepted, R_t the
+    share of genuine pairs that are accepted; equal scores are one step, nothing is interpolated. In [0, 1]; chance is
+    the share of genuine pairs, which is tiny where classes are many, so values of different data do not compare. Unlike
+    `MAP()`, which ranks for each query apart, it asks for one threshold that suits all classes.
+
+    Exact, or bounded, as `AUROC()`. No interval, for the same reason.
+
+    >>> roc.average_precision(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.7, 0.1]))).value
+    0.833...
+    """
+
+    def measure(self, space: Space) -> Estimate:
+        return _to_a_bound(repr(self), space, roc.average_precision)
+
+
+class VerificationAccuracy(Statistic):
+    """How well the best single threshold parts genuine from impostor pairs, both kinds weighing the same.
+
+    max_t (TAR(t) + 1 − FAR(t)) / 2, in [0.5, 1]; 0.5 is chance. Balanced, because impostor pairs outnumber genuine ones
+    so far that refusing all of them would score nearly 1. The threshold is chosen on the pairs it is scored on, which is
+    optimistic: accuracy on folds that did not choose it is `protocols.verification`.
+
+    Exact, or bounded, as `AUROC()`. No interval, for the same reason.
+
+    >>> roc.best_accuracy(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.7, 0.1]))).value
+    0.75
+    """
+
+    def measure(self, space: Space) -> Estimate:
+        return _to_a_bound(repr(self), space, roc.best_accuracy)
+
+
+class EER(Statistic):
+    """The rate of error of the threshold that refuses genuine pairs as often as it accepts impostors; 0.5 is chance.
+
+    FAR(t) = FNMR(t), where the ROC meets the line TAR = 1 − FAR. Between two corners of the ROC the line that joins them
+    is followed, so ties (and a step over the crossing) give a value that no single threshold attains. In [0, 1], smaller
+    is better.
+
+    Exact. No interval, for the reason given in `AUROC()`.
+
+    >>> roc.eer(roc.steps(torch.tensor([0.9, 0.8, 0.5]), torch.tensor([0.7, 0.2, 0.1]))).value
+    0.333...
+    """
+
+    def measure(self, space: Space) -> Estimate:
+        return Estimate(_exact(space, roc.eer).value)
+
+
+class TAR(Statistic):
+    """The share of genuine pairs that is accepted by a threshold that lets through at most so many impostor pairs.
+
+    max TAR(t) over all thresholds t with FAR(t) ≤ far. In [0, 1]. Equal scores are accepted together or not at all, so a
+    collapsed model scores 0. Nothing is interpolated.
+
+    Exact. No interval, for the reason given in `AUROC()`.
+
+    Raises:
+        ValueError: where `far` is less than one of the impostor pairs there are: the data cannot measure it.
+
+    >>> roc.tar_at(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.7, 0.6])), 0.5).value
+    0.5
+    """
+
+    far: float = 1e-3
+
+    def measure(self, space: Space) -> Estimate:
+        return Estimate(_exact(space, lambda found: roc.tar_at(found, self.far)).value)
+
+
+class FNMR(Statistic):
+    """The share of genuine pairs that is refused by a threshold that lets through at most so many impostor pairs.
+
+    min FNMR(t) over all thresholds t with FMR(t) ≤ fmr: 1 − `TAR(far=fmr)`, in the terms of ISO/IEC 19795-1. In [0, 1],
+    smaller is better; a collapsed model scores 1. Published code differs: a quantile of impostor scores, interpolated,
+    taken as the threshold lets through more than `fmr` where scores tie.
+
+    Exact. No interval, for the reason given in `AUROC()`.
+
+    Raises:
+        ValueError: where `fmr` is less than one of the impostor pairs there are: the data cannot measure it.
+
+    >>> 1 - roc.tar_at(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.7, 0.6])), 0.5).value
+    0.5
+    """
+
+    fmr: float = 1e-3
+
+    def measure(self, space: Space) -> Estimate:
+        return Estimate(1 - _exact(space, lambda found: roc.tar_at(found, self.fmr)).value)
+
+
+def pair_steps(space: Space) -> tuple[Pairs, roc.Steps]:
+    """The pairs of a space, and what a falling threshold accepts of them; one pass for all statistics."""
+    return space.once("pair steps", lambda: _counted(space))
+
+
+def _counted(space: Space) -> tuple[Pairs, roc.Steps]:
+    q = space.embed(space.z[space.query])
+    against = None
+    if not space.searches_itself:
+        at = space.gallery
+        against = (space.embed(space.z[at]), space.y[at], space.ids[at])
+    pairs = all_pairs(q, space.y[space.query], space.ids[space.query], against, space.compare, space.memory)
+    return pairs, counted(pairs, genuine_scores(pairs))
+
+
+def _exact(space: Space, read: Callable[[roc.Steps], roc.Reading]) -> roc.Reading:
+    """A figure that hangs on one step; scores about it are counted again for as long as they are not told apart."""
+    pairs, found = pair_steps(space)
+    reading = read(found)
+    while reading.gap is not None:
+        low, high = reading.gap
+        ends = torch.tensor([low, high], device=pairs.q.device)
+        inside = genuine_scores(pairs, low, high)
+        reading = read(counted(pairs, torch.cat([ends[ends.isfinite()], inside]).unique()))
+        if reading.gap == (low, high):
+            break
+    return reading
+
+
+def _to_a_bound(name: str, space: Space, read: Callable[[roc.Steps], roc.Reading]) -> Estimate:
+    reading = read(pair_steps(space)[1])
+    if reading.error > 1e-6:
+        warnings.warn(
+            f"{name} is known to ± {reading.error:.1g} only: the genuine pairs do not fit in {space.memory}. "
+            "Give more memory.",
+            stacklevel=3,
+        )
+    return Estimate(reading.value)

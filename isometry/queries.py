@@ -1,0 +1,148 @@
+"""The value of every query, kept beside `metrics.json`, so that anything can be computed again or anew."""
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from isometry import checkpoint
+from isometry.evaluation import Embeddings
+from isometry.fingerprint import Protocol, from_json
+from isometry.ops.bootstrap import group_bootstrap
+from isometry.protocols.retrieval import Result, Results
+from isometry.version import __version__
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+QUERIES = "queries.parquet"
+RUN = "run"
+RESAMPLING = {"samples": 1000, "confidence": 0.95, "seed": 0}
+"""How `isometry.evaluation.measure` draws classes."""
+
+
+class Measured(NamedTuple):
+    """What a model got on a part of the data; `model` is "run", or the name of a baseline."""
+
+    embeddings: Embeddings
+    results: Results
+    part: str = "test"
+    model: str = RUN
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The content of `queries.parquet`.
+
+    Attributes:
+        table: a row for each query of each model and part. Columns: model ("run", or a baseline), part, id, path, class
+            (its name), label (its number: what the bootstrap draws), category, and one for each metric: its value, NaN
+            where the query is not scored.
+        metrics: texts of the metrics, which are the names of their columns. Statistics of the whole space have none.
+        protocol: how it was measured.
+        resampling: samples, confidence and seed of the intervals.
+        version: of isometry, that wrote it.
+    """
+
+    table: "DataFrame"
+    metrics: tuple[str, ...]
+    protocol: Protocol
+    resampling: Mapping[str, Any]
+    version: str
+
+    def of(self, model: str = RUN, part: str = "") -> "Queries":
+        """The rows of one model, on one part: the one that was tested unless named."""
+        rows = (self.table["model"] == model) & (self.table["part"] == (part or self.protocol.part))
+        return Queries(self.table.loc[rows], self.metrics, self.protocol, self.resampling, self.version)
+
+    def column(self, metric: str) -> Tensor:
+        """A metric's values, float64 `[n]`; NaN where a query is not scored."""
+        return torch.from_numpy(self.table[metric].to_numpy("float64", copy=True))
+
+    def labels(self) -> Tensor:
+        """What class each row is of, by number."""
+        return torch.from_numpy(self.table["label"].to_numpy("int64", copy=True))
+
+    def results(self) -> Results:
+        """The metrics of these rows with their intervals, as they stand in `metrics.json`."""
+        labels, found = self.labels(), {}
+        for text in self.metrics:
+            values = self.column(text)
+            scored = ~values.isnan()
+            low, high = group_bootstrap(values[scored, None], labels[scored], **self.resampling)
+            found[text] = Result(float(values.nanmean()), float(low), float(high), values.float())
+        return Results(found)
+
+
+def write_queries(folder: Path, measured: Iterable[Measured], protocol: Protocol) -> Path:
+    """Writes `queries.parquet`, whole or not at all.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    measured = list(measured)
+    metrics = [text for text, result in measured[0].results.items() if result.per_query is not None]
+    note = {"protocol": protocol.as_json(), "metrics": metrics, "resampling": RESAMPLING, "version": __version__}
+    table = pa.concat_tables([pa.table(_columns(one, metrics)) for one in measured], promote_options="permissive")
+    buffer = io.BytesIO()
+    noted = table.replace_schema_metadata({"isometry": json.dumps(note)})
+    parquet.write_table(noted, buffer, compression="zstd")
+    checkpoint.write(folder / QUERIES, buffer.getvalue())
+    return folder / QUERIES
+
+
+def _columns(one: Measured, metrics: list[str]) -> dict[str, Any]:
+    data, (query, _) = one.embeddings.data, one.embeddings.roles()
+    labels = data.labels if data.multi is None else data.multi
+    names = [_text(name) for name in data.classes]
+    groups = [_text(name) for name in data.categories]
+    category = torch.full_like(query, -1) if data.category is None else data.category[query]
+    return {
+        "model": [one.model] * len(query),
+        "part": [one.part] * len(query),
+        "id": data.ids[query].numpy(),
+        "path": [None if data.paths is None else _text(data.paths[i]) for i in query.tolist()],
+        "class": [names[i] if i >= 0 else None for i in data.labels[query].tolist()],
+        "label": torch.unique(labels[query], dim=0, return_inverse=True)[1].numpy(),
+        "category": [groups[i] if i >= 0 else None for i in category.tolist()],
+    } | {text: one.results[text].per_query.numpy() for text in metrics}
+
+
+def _text(name: str) -> str:
+    """A name that any file can hold: bytes of a path that are no text become �."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def read_queries(folder: str | Path) -> Queries:
+    """The queries of a run, or of what `isometry evaluate --out` wrote.
+
+    Raises:
+        FileNotFoundError: when there is no `queries.parquet`.
+        ValueError: when it is damaged, or not ours.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = Path(folder) / QUERIES
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no {QUERIES} in {folder}: measure the run again with isometry evaluate RUN --out FOLDER."
+        )
+    try:
+        table = parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+    note = json.loads((table.schema.metadata or {}).get(b"isometry", b"null"))
+    if note is None:
+        raise ValueError(f"{path} was not written by isometry: it does not say how it was measured.")
+    return Queries(
+        table.to_pandas(), tuple(note["metrics"]), from_json(note["protocol"]), note["resampling"], note["version"]
+    )
