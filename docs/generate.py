@@ -34,7 +34,7 @@ SAMPLE = {"num_classes": 100, "dim": 128, "in_features": 512}  # what the data w
 TITLES = {
     "relation": "Relations", "heads": "Heads and pools", "metrics": "Metrics", "losses": "Losses", "regularisers": "Regularisers",
     "miners": "Miners", "references": "References", "similarities": "Similarities", "samplers": "Samplers", "trunks": "Trunks",
-    "transforms": "Transforms",
+    "transforms": "Transforms", "rerank": "Re-rankings",
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
          "Weigh": "GeneralPairWeighting(weigh={})"}  # fmt: skip
@@ -120,6 +120,7 @@ def data_only() -> dict[str, str]:
         "Teacher": taught.format("Teacher(above=0.7)"), "teacher": taught.format("teacher"),
         "Fixed": "loss(z, y, against=(r, y_r))  # or isometry.references.Fixed(embeddings=r, labels=y_r)",
         "hamming": 'isometry.evaluate(z, y, "MAPAtR()", similarity="hamming")',
+        "PairwiseReranker": "isometry.rerank.PairwiseReranker(model=model, top=10, items_q=pictures_q, items_g=pictures_g)",
         "Given": "isometry.losses.Contrastive(relate=isometry.relation.Given(affinity=matrix))(z, rows)",
     }  # fmt: skip
 
@@ -139,7 +140,7 @@ def supplied(thing: Any) -> str:
 
 def command(name: str, thing: Any, kind: str) -> str:
     """A command line with it, or nothing where it cannot be written as text."""
-    if name in data_only():
+    if name in data_only() or kind == "rerank":
         return ""
     text = text_form(name, thing)
     option, value = {

@@ -16,7 +16,8 @@ class ASI(Metric):
     (1/K) Σ_{i≤K} SI_i / i, with SI_i = Σ_l min(a_l, b_l), where a_l of the first i items share exactly l levels with the
     query, and b_l of the first i items of a perfect ranking, which has all items of the most levels first. Items that
     share none never count. K is the number R of items that share a level, or min(k, R). With class labels it is the mean
-    of precision@1 … precision@R. It has no closed form under ties.
+    of precision@1 … precision@R. Under ties its mean has no closed form here: equals come in one order, which knows
+    nothing of labels.
 
     The ranking 1, 2, 0, 1 of shared levels, against the perfect 2, 1, 1: SI = 0, 2, 2, and (0 + 2/2 + 2/3) / 3 = 0.5556.
 

@@ -4,7 +4,7 @@ dataset complexity assessment", CVPR 2019).
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
@@ -91,12 +91,11 @@ class CSG(Statistic):
 
     def measure(self, space: Space) -> Estimate:
         once = int(classes(space, "CSG", least=2).size.max()) <= self.draws
-        overlaps = self.overlaps(space, 1 if once else self.repeats)
-        values = [csg.cumulative_spectral_gradient(w) for w in overlaps]
+        values = [csg.cumulative_spectral_gradient(w) for w in self.overlaps(space, 1 if once else self.repeats)]
         runs = torch.tensor(values, dtype=torch.float64)
         return Estimate(float(runs.mean()), *t_interval(runs, space.confidence))
 
-    def overlaps(self, space: Space, repeats: int = 1) -> "Overlaps":
+    def overlaps(self, space: Space, repeats: int = 1) -> Iterator[Float[Tensor, "c c"]]:
         """W of each draw: how alike classes look to their neighbours, in the order of their labels.
 
         Raises:
@@ -122,27 +121,9 @@ class CSG(Statistic):
         log_volume = torch.cat(
             [self.volume.log(x[near[part]].double() - x[rows[part]].double()[:, None]) for part in pieces(near, x)]
         )
-        return Overlaps(found.y, draws, rows, near, log_volume, count)
-
-
-@dataclass(frozen=True)
-class Overlaps:
-    """The matrices W of several draws, each made when it is asked for."""
-
-    y: Int[Tensor, " n"]
-    draws: list[Tensor]
-    rows: Int[Tensor, " q"]
-    near: Int[Tensor, "q k"]
-    log_volume: Float[Tensor, " q"]
-    count: int
-
-    def __len__(self) -> int:
-        return len(self.draws)
-
-    def __getitem__(self, draw: int) -> Float[Tensor, "c c"]:
-        chosen = self.draws[draw]
-        at = torch.searchsorted(self.rows, chosen)
-        return csg.overlap(self.y[chosen], self.y[self.near[at]], self.log_volume[at], self.count)
+        for chosen in draws:
+            at = torch.searchsorted(rows, chosen)
+            yield csg.overlap(found.y[chosen], found.y[near[at]], log_volume[at], count)
 
 
 def at_least(floor: float, log: Float[Tensor, " q"]) -> Float[Tensor, " q"]:

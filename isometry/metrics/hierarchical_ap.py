@@ -18,7 +18,7 @@ class HierarchicalAP(Metric):
     h_k = rel_k + Σ_j min(rel_j, rel_k) over the items j before k. An item that shares l of L levels has
     rel = (l/L)^α / n_l, where n_l items of the gallery share exactly l. With class labels there is one level, and it is
     `MAP()`. The released evaluation code adds a level's items twice where two levels happen to have equal rel; here
-    they count once. It has no closed form under ties.
+    they count once. Under ties its mean has no closed form here: equals come in one order, which knows nothing of labels.
 
     `HAPPIER` is the loss that goes with it.
 

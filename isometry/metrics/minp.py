@@ -30,7 +30,9 @@ class MINP(Metric):
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         rank, _ = all_places(ranking)
-        last = rank.gather(1, (ranking.relevant[:, None] - 1).clamp_min(0)) if rank.shape[1] else ranking.relevant[:, None]
+        last = (
+            rank.gather(1, (ranking.relevant[:, None] - 1).clamp_min(0)) if rank.shape[1] else ranking.relevant[:, None]
+        )
         return (ranking.relevant.double() / last[:, 0]).float()
 
     def expected(self, ties: Ties) -> Float[Tensor, " n"]:

@@ -67,6 +67,8 @@ class NDCG(Metric):
         """Each place counts the mean gain of its group. Only for gains in proportion to affinities."""
         if self.gain.of_gap or (ties.gain is not None and not self.gain.proportional):
             raise ValueError(f"{self!r} has no mean in closed form: the sum of affinities does not tell that of gains.")
+        if self.k is None and ties.best is not None and ties.best.shape[1] < int(ties.relevant.max()):
+            raise ValueError(f"{self!r} compares with all gains that there are: give Ties(…, best=…) all of them.")
         worth = (ties.hits if ties.gain is None else ties.gain).double() / ties.size.clamp_min(1)
         start, end = ties.start.clamp_max(self.places), (ties.start + ties.size).clamp_max(self.places)
         last = int(end.max()) if end.numel() else 0

@@ -50,6 +50,8 @@ def revisited(
     Raises:
         ValueError: for data without such lists, or embeddings that do not belong to them.
     """
+    if not k or min(k) < 1:
+        raise ValueError(f"mP@k looks at the first k items, k from 1; got {list(k)}.")
     hunt = asked(z, data, ("easy", "hard", "junk"), seed)
     n = len(hunt.q)
     values = {name: torch.full((n, 1 + len(k)), torch.nan, dtype=torch.float64) for name in SETTINGS}
@@ -60,7 +62,7 @@ def revisited(
                 if len(matches):
                     places = without(place[matches], place[junk])
                     ap = trapezoid_ap(places, len(places))
-                    values[name][i] = torch.tensor([ap, *(precision(places, cut) for cut in k)])
+                    values[name][i] = torch.tensor([ap, *(precision(places, cut) for cut in k)], dtype=torch.float64)
     how = Resampling(samples, confidence, seed)
     names = ["mAP", *(f"mP@{cut}" for cut in k)]
     return {name: summed_up(names, table, torch.arange(n), how) for name, table in values.items()}

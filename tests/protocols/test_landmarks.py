@@ -197,6 +197,8 @@ def test_bad_input():
     data = listed(1, 3, [{"easy": [0], "hard": [], "junk": []}])
     with pytest.raises(ValueError, match="a row for each of 4 pictures"):
         revisited(torch.ones(3, 2), data)
+    with pytest.raises(ValueError, match=r"k from 1; got \[1, 0\]"):
+        revisited(torch.ones(4, 2), data, k=(1, 0))
     with pytest.raises(ValueError, match="2 of 4 embeddings hold NaN or Inf"):
         revisited(torch.tensor([[1.0, 2.0], [math.nan, 0], [math.inf, 0], [1, 1]]), data)
     with pytest.raises(ValueError, match="are called easy, hard, junk; this needs relevant"):

@@ -22,6 +22,7 @@ from isometry.data.published.market import CUHK03_NP_DETECTED, CUHK03_NP_LABELED
 from isometry.data.published.mini_imagenet import MINI_IMAGENET
 from isometry.data.published.msmt17 import MSMT17
 from isometry.data.published.omniglot import OMNIGLOT, OMNIGLOT_VINYALS
+from isometry.data.published.records import RECORDS
 from isometry.data.published.revisited import ROXFORD, ROXFORD_1M, RPARIS, RPARIS_1M
 from isometry.data.published.sop import SOP
 from isometry.data.published.vehicle_id import VEHICLE_ID, VEHICLE_ID_1600, VEHICLE_ID_2400
@@ -60,6 +61,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "market1501": MARKET,
     "market1501_500k": MARKET_500K,
     "msmt17": MSMT17,
+    "recordio": RECORDS,
     "reid": REID,
     "vehicleid": VEHICLE_ID,
     "vehicleid_1600": VEHICLE_ID_1600,

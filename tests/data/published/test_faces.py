@@ -45,7 +45,9 @@ def test_lfw(lfw):
     assert repr(pairs) == "<8 pairs, 4 same>"
     assert pairs.fold.tolist() == [0] * 4 + [1] * 4
     assert torch.equal(data.labels[pairs.left] == data.labels[pairs.right], pairs.same)
-    names = [data.paths[i].rsplit("/", 1)[1][:-4] for i in (*pairs.left[[3, 4]].tolist(), *pairs.right[[3, 4]].tolist())]
+    names = [
+        data.paths[i].rsplit("/", 1)[1][:-4] for i in (*pairs.left[[3, 4]].tolist(), *pairs.right[[3, 4]].tolist())
+    ]
     assert names == ["Ann_Lee_0001", "Cy_Ng_Jr_0001", "Cy_Ng_Jr_0012", "Cy_Ng_Jr_0012"]
     assert read_pairs(lfw).pairs.left.tolist() == pairs.left.tolist()
 
@@ -190,7 +192,9 @@ def ijb(tmp_path):
     for name in IMAGES:
         trees.put(root, f"loose_crop/{name}")
     scores = [".9", "0.5", "1.0", ".25", "0.125"]
-    trees.text(root, "meta/ijbc_name_5pts_score.txt", [f"{n} {POINTS} {s}" for n, s in zip(IMAGES, scores, strict=True)])
+    trees.text(
+        root, "meta/ijbc_name_5pts_score.txt", [f"{n} {POINTS} {s}" for n, s in zip(IMAGES, scores, strict=True)]
+    )
     trees.text(root, "meta/ijbc_face_tid_mid.txt", [f"{n} {t} {m}" for n, t, m in zip(
         IMAGES, (7, 7, 7, 3, 12), (69544, 69544, 11, 69544, 4), strict=True)], end="\r\n")  # fmt: skip
     trees.text(root, "meta/ijbc_template_pair_label.txt", ["7 3 1", "7  12 0", "3 12 0 ", "12 7 0"], end="\r\n")
@@ -218,7 +222,9 @@ def test_ijb(ijb):
 def test_ijb_says_what_does_not_fit(ijb):
     data = read_ijb(ijb, name="ijbc")
     trees.text(ijb, "meta/ijbc_template_pair_label.txt", ["7 3 1", "7 8 0"])
-    with pytest.raises(ValueError, match=r"ijbc_template_pair_label\.txt pairs template 8, which no picture belongs to"):
+    with pytest.raises(
+        ValueError, match=r"ijbc_template_pair_label\.txt pairs template 8, which no picture belongs to"
+    ):
         ijb_pairs(ijb, data, name="ijbc")
     trees.text(ijb, "meta/ijbc_template_pair_label.txt", ["7 3 1", "7 12"])
     with pytest.raises(ValueError, match="is no list of 3 columns") as error:

@@ -1,0 +1,127 @@
+"""Retrieval with one gallery image of each identity, drawn at random and again.
+
+The protocol of the classic split of CUHK03 (Li, Zhao, Xiao and Wang, CVPR 2014) and, without a gallery of its own, of
+VehicleID (Liu, Tian, Wang, Pang and Huang, CVPR 2016).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isometry.expression import parse
+from isometry.metrics.metric import Metric, Ties
+from isometry.protocols.rankings import Contest, contest, rows_at_once, whole
+from isometry.protocols.results import Resampling, Results, summed_up
+from isometry.protocols.retrieval import geometry
+from isometry.protocols.sides import say_what_is_scored, sides
+from isometry.similarities import cosine
+
+
+@torch.no_grad()
+def single_shot(
+    z: Any,
+    y: Any,
+    metrics: str | Metric | Sequence[Metric] = "CMC(k=1), CMC(k=5), CMC(k=10), CMC(k=20)",
+    *,
+    against: tuple[Any, ...] | None = None,
+    ids: Any = None,
+    sequence: Any = None,
+    repeats: int = 10,
+    similarity: Any = cosine,
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    memory: str | int = "512 MB",
+) -> Results:
+    """Metrics over galleries that hold one random image of each identity: the mean over `repeats` draws.
+
+    With a gallery (`against`), every query meets one image of each identity there. What is left out for a query, by id
+    or because it is of the query's own identity and `sequence` (camera), is left out before its match is drawn, so that
+    a query with any match left always has one. Without a gallery, one image of each identity is drawn to be the gallery
+    and all others are the queries; identities of one image are then nothing but gallery. A query's rank among equals is
+    averaged in closed form, so a collapsed model scores chance.
+
+    Args:
+        z, y: embeddings `[n d]` and classes `[n]`, as in `isometry.evaluate`; so are the other arguments. Gallery items
+            of unknown class (−1) are in every draw.
+        metrics: any whose mean under ties has a closed form.
+        repeats: how many galleries are drawn.
+
+    Returns:
+        As `isometry.evaluate`: means over all pairs of a draw and a query, with intervals from drawing classes;
+        `per_query` is a query's mean over the draws in which it was one.
+
+    Raises:
+        ValueError: as `isometry.evaluate`; for label sets, and for fewer than one draw.
+
+    >>> z = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.8]])
+    >>> single_shot(z, torch.tensor([0, 0, 1, 1]), "CMC(k=1)")
+    {'CMC(k=1)': 1.0000 [1.0000, 1.0000]}
+    """
+    chosen = _read(metrics)
+    if repeats < 1:
+        raise ValueError(f"At least one gallery is drawn; got repeats={repeats}.")
+    queries, gallery = sides(z, y, ids, against, sequence=sequence)
+    if queries.y.ndim != 1:
+        raise ValueError("A gallery of one image of each identity takes classes [n]; got label sets.")
+    field = contest(queries, gallery, *geometry(similarity), seed, memory=memory)
+    drawn = list(_draws(field.g.y, repeats, seed))
+    values = torch.full((repeats, len(queries.z), len(chosen)), torch.nan)
+    relevant = torch.zeros(len(queries.z), dtype=torch.int64)
+    for at in torch.arange(len(queries.z), device=field.order.device).split(rows_at_once(field)):
+        table = whole(field, at)
+        relevant[field.order[at].cpu()] = table.match.sum(1).cpu()
+        for repeat, (turn, shown) in enumerate(drawn):
+            row, found = _one_match(field, at, table.sim, table.match, turn, shown)
+            scores = [metric.expected(found).float() for metric in chosen.values()]
+            values[repeat, field.order[at[row]].cpu()] = torch.stack(scores, 1).cpu()
+    say_what_is_scored(relevant, queries.y == -1)
+    classes = torch.unique(queries.y.cpu(), return_inverse=True)[1]
+    return summed_up(
+        list(chosen), values.flatten(0, 1), classes.repeat(repeats), Resampling(samples, confidence, seed),
+        per_query=values.double().nanmean(0).float(),
+    )  # fmt: skip
+
+
+def _draws(y: Tensor, repeats: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each draw an order of the gallery, and its first item of each identity; unknown ones stand for themselves."""
+    code = torch.unique(y, return_inverse=True)[1]
+    code = torch.where(y == -1, len(y) + torch.arange(len(y), device=y.device), code)
+    code = torch.unique(code, return_inverse=True)[1]
+    for repeat in range(repeats):
+        order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed * 1_000_003 + repeat)).to(y.device)
+        turn = torch.empty_like(order)
+        turn[order] = torch.arange(len(y), device=y.device)
+        first = torch.full((int(code.max()) + 1,), len(y), device=y.device).scatter_reduce_(0, code, turn, "amin")
+        yield turn, order[first]
+
+
+def _one_match(c: Contest, at: Tensor, sim: Tensor, match: Tensor, turn: Tensor, shown: Tensor) -> tuple[Tensor, Ties]:
+    """Which of these are queries in a draw, and where their one match comes among its equals."""
+    own = torch.where(match, turn, len(turn)).argmin(1)
+    asked = match.any(1)
+    if c.g is c.q:
+        asked &= ~torch.isin(at, shown)
+        rep = torch.where(c.q.y[at, None] == c.g.y[shown], shown, -1).amax(1)
+        own = torch.where(asked, rep, own)
+    row = asked.nonzero().squeeze(1)
+    other = c.q.y[at[row], None] != c.g.y[shown]
+    score, rest = sim[row].gather(1, own[row, None]), sim[row][:, shown]
+    ahead, equal = ((rest > score) & other).sum(1), ((rest == score) & other).sum(1)
+    size = torch.stack([ahead, equal + 1], 1)
+    hits = torch.tensor([0, 1], device=sim.device).expand(len(row), 2).contiguous()
+    return row, Ties(size, hits, hits[:, 1].contiguous(), others=other.sum(1) + 1)
+
+
+def _read(metrics: str | Metric | Sequence[Metric]) -> dict[str, Metric]:
+    """Metrics by their text."""
+    read: Any = parse(metrics) if isinstance(metrics, str) else metrics
+    several = read if isinstance(read, (tuple, list)) else (read,)
+    for metric in several:
+        if not isinstance(metric, Metric):
+            raise ValueError(f"{metric!r} is no metric; a metric is written like 'CMC(k=1)'.")
+    if not several:
+        raise ValueError("No metric was given; write for example 'CMC(k=1), CMC(k=5)'.")
+    return {repr(metric): metric for metric in several}
