@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 BUDGET: ContextVar[int | None] = ContextVar("budget", default=None)
 """Largest pair matrix, in bytes, that is made at once; None: what suits the device."""
-LARGEST = {"cpu": 4 * 2**20}
-BLOCK = {"cpu": 2**20}
+LARGEST = {"cpu": 2 * 2**20}
+BLOCK = {"cpu": 2 * 2**20}
 """The same, and the size of one block's matrix: on a processor what stays in its cache, on an accelerator what keeps it busy."""
 ELSEWHERE = (256 * 2**20, 32 * 2**20)
+SLACK = 2
+"""How many times the largest a matrix may be for a loss of several terms: each has a gradient of its own in blocks."""
 FEW = 32
 """Rows of a block at least, if the budget allows: what is done once a block for all references must be worth it."""
 
@@ -65,12 +67,17 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
         rows, cols = _embedded(loss, rows, cols)
         if loss.whole:
             return _means(_own(loss, rows, cols), rows.weight)
+        step = _rows_at_once(rows, cols)
+        if loss.by_columns and step >= len(rows.z) and _alone(rows, cols):
+            return _means(_both_ways(loss, rows, cols), rows.weight)
         columns = _columns(loss, rows, cols) if loss.by_columns else None
-        make, step = partial(_block, loss), _rows_at_once(rows, cols)
+        make = partial(_block, loss)
         if step >= len(rows.z):
             return _means(make(rows, cols, columns), rows.weight)
         with torch.no_grad():
             first = make(rows.take(slice(1)), cols, columns)
+        if len(first) > 1 and _rows_at_once(rows, cols, SLACK) >= len(rows.z):
+            return _means(make(rows, cols, columns), rows.weight)
         if any(total.ndim > 1 for total, _ in first.values()):
             return _means(_over_rows(make, loss, rows, cols, columns), rows.weight)
         learned = [p for p in loss.parameters() if p.requires_grad]
@@ -78,13 +85,13 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
         return {name: _mean(total, count) for name, (total, count) in sums.items()}
 
 
-def _rows_at_once(rows: Samples, cols: Samples) -> int:
+def _rows_at_once(rows: Samples, cols: Samples, slack: int = 1) -> int:
     """How many rows of the pair matrix are made at once."""
     n, m = len(rows.z), len(cols.z)
     width = rows.z.element_size() * max(side.z.shape[1:-1].numel() for side in (rows, cols))
     device = rows.z.device.type
     given = BUDGET.get()
-    budget = LARGEST.get(device, ELSEWHERE[0]) if given is None else given
+    budget = slack * LARGEST.get(device, ELSEWHERE[0]) if given is None else given
     if torch.compiler.is_compiling() or n * m * width <= budget:
         return max(n, 1)
     wanted = BLOCK.get(device, ELSEWHERE[1]) // (m * width)
@@ -109,6 +116,18 @@ def _columns(loss: "Loss", rows: Samples, cols: Samples) -> Tensor:
 
     share = distributed.share(len(cols.z))
     return distributed.joined(_over_rows(statistics, loss, cols.take(share), queries)["columns"].total)
+
+
+def _alone(rows: Samples, cols: Samples) -> bool:
+    """Whether these are all rows there are, each counted once."""
+    return distributed.ranks() == 1 and rows.weight is None and cols.weight is None
+
+
+def _both_ways(loss: "Loss", rows: Samples, cols: Samples) -> Cost:
+    """`prepare` and `combine` on one matrix."""
+    sim, rel = pairs(loss, rows, cols)
+    columns = loss.prepare(sim.T, rel.T)
+    return loss.combine(sim, loss.miner(sim.detach(), rel), columns)
 
 
 def _own(loss: "Loss", rows: Samples, cols: Samples) -> Cost:

@@ -1,13 +1,16 @@
 """Scores of a model on data: embeds, searches, measures; by the data's own queries and gallery where it has them."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from isometry import distributed
 from isometry.data import Data
+from isometry.expression import parse
+from isometry.metrics.metric import Metric
 from isometry.protocols.retrieval import Results, evaluate
+from isometry.relation import close_targets, label_tree
 
 if TYPE_CHECKING:
     from isometry.embedder import Ready
@@ -39,19 +42,57 @@ def embed(ready: "Ready", data: Data, *, workers: int = -1, strict: bool = False
     return Embeddings(z, data.select(index))
 
 
-def measure(embeddings: Embeddings, metrics: str, *, samples: int = 1000, seed: int = 0) -> Results:
-    """Metrics with intervals.
+def measure(
+    embeddings: Embeddings,
+    metrics: str,
+    *,
+    relate: Any = None,
+    rerank: Any = None,
+    samples: int = 1000,
+    seed: int = 0,
+) -> Results:
+    """Metrics with intervals, by all that the data say of their pictures.
+
+    Queries and gallery are the data's own where they name them; gallery items of the query's class and sequence (its
+    camera) are left out for it. Graded metrics read label paths where there are any, or continuous labels. Over ranks,
+    each scores its share.
+
+    Args:
+        relate: what the labels say of pairs; by default classes, label sets, and `label_tree` or `close_targets` where a
+            metric is graded and the data have label paths or continuous labels.
+        rerank: a re-ranking or its text.
 
     Raises:
-        ValueError: when no query has a match.
+        ValueError: when no query has a match, or the data lack the labels that `relate` reads.
     """
     z, data = embeddings
-    labels = data.labels if data.multi is None else data.multi
+    relate = parse(relate) if isinstance(relate, str) else relate or _relation(data, metrics)
+    reads = "labels" if relate is None else getattr(relate, "reads", "labels")
+    labels = getattr(data, reads) if relate is not None or data.multi is None else data.multi
+    if labels is None:
+        raise ValueError(f"{relate!r} reads {reads} of the data, and {data.name} has none.")
     query, gallery = embeddings.roles()
+    sequence = data.sequence if reads == "labels" else None
+    how = {"relate": relate, "rerank": rerank, "samples": samples, "seed": seed, "over_ranks": distributed.ranks() > 1}
     if gallery is None:
-        return evaluate(z, labels, metrics, ids=data.ids, samples=samples, seed=seed)
-    against = (z[gallery], labels[gallery], data.ids[gallery])
-    return evaluate(z[query], labels[query], metrics, against=against, ids=data.ids[query], samples=samples, seed=seed)
+        return evaluate(z, labels, metrics, ids=data.ids, sequence=sequence, **how)
+    against = (z[gallery], labels[gallery], data.ids[gallery], None if sequence is None else sequence[gallery])
+    own = None if sequence is None else sequence[query]
+    return evaluate(z[query], labels[query], metrics, against=against, ids=data.ids[query], sequence=own, **how)
+
+
+def _relation(data: Data, metrics: str) -> Any:
+    """The relation that graded metrics want of these data; None for classes."""
+    read = parse(metrics)
+    graded = any(
+        isinstance(metric, Metric) and (metric.graded or metric.needs_gaps)
+        for metric in (read if isinstance(read, tuple) else (read,))
+    )
+    if graded and data.hierarchy is not None and data.hierarchy.shape[1] > 1:
+        return label_tree
+    if data.targets is not None and not (data.labels >= 0).any():
+        return close_targets
+    return None
 
 
 def scores(

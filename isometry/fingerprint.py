@@ -18,7 +18,7 @@ from isometry.evaluation import Embeddings
 EVALUATION = 1
 """Version of the evaluation's definitions, not of the package: raised when the same embeddings would score otherwise."""
 
-TIES = "by a hash of the ids"
+TIES = "the mean over all orders of equals, or one by a hash of the ids"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,7 @@ class Protocol:
         size: height × width of what the model is given.
         queries, gallery: how many there are of each.
         search: who is in a query's gallery.
+        relation: what makes a match; unless named, what the labels are: classes, sets, paths or numbers.
         metrics: their texts.
         similarity, rerank, ties: what the gallery is ordered by.
         version: that of the evaluation's definitions.
@@ -54,6 +55,7 @@ class Protocol:
     gallery: int
     metrics: tuple[str, ...]
     search: str = "all but the query itself"
+    relation: str = "that of the labels"
     similarity: str = "cosine"
     rerank: str = "none"
     ties: str = TIES
@@ -78,7 +80,7 @@ class Protocol:
         all_search_all = all(p.images == p.queries == p.gallery for p in (self, other))
         if (self.queries, self.gallery) != (other.queries, other.gallery) and not all_search_all:
             said.append(f"roles: {_roles(self)} against {_roles(other)}")
-        for name in ("split", "preprocessing", "size", "search", "similarity", "rerank", "ties"):
+        for name in ("split", "preprocessing", "size", "search", "relation", "similarity", "rerank", "ties"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 said.append(f"{name}: {mine} against {theirs}")
@@ -130,8 +132,20 @@ def from_json(values: dict[str, Any]) -> Protocol:
     return Protocol(**{**values, "metrics": tuple(values["metrics"])})
 
 
-def protocol_of(measured: Embeddings, ready: Ready, metrics: Iterable[str], *, part: str, rule: str) -> Protocol:
-    """The protocol of results that a model's embeddings got: of the images that could be read, not of those listed."""
+def protocol_of(
+    measured: Embeddings,
+    ready: Ready,
+    metrics: Iterable[str],
+    *,
+    part: str,
+    rule: str,
+    relate: str = "",
+    rerank: str = "",
+) -> Protocol:
+    """The protocol of results that a model's embeddings got: of the images that could be read, not of those listed.
+
+    `relate` and `rerank` are what `isometry.evaluation.measure` was given, as text.
+    """
     data, (query, gallery) = measured.data, measured.roles()
     name = re.escape(data.name)
     return Protocol(
@@ -146,6 +160,9 @@ def protocol_of(measured: Embeddings, ready: Ready, metrics: Iterable[str], *, p
         queries=len(query),
         gallery=len(query if gallery is None else gallery),
         metrics=tuple(metrics),
+        search=Protocol.search + (" and its class in its own sequence" if data.sequence is not None else ""),
+        relation=relate or Protocol.relation,
+        rerank=rerank or Protocol.rerank,
     )
 
 

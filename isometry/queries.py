@@ -1,8 +1,9 @@
 """The value of every query, kept beside `metrics.json`, so that anything can be computed again or anew."""
 
+import dataclasses
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,8 +14,7 @@ from torch import Tensor
 from isometry import checkpoint
 from isometry.evaluation import Embeddings
 from isometry.fingerprint import Protocol, from_json
-from isometry.ops.bootstrap import group_bootstrap
-from isometry.protocols.retrieval import Result, Results
+from isometry.protocols.results import Resampling, Results, summed_up
 from isometry.version import __version__
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 QUERIES = "queries.parquet"
 RUN = "run"
-RESAMPLING = {"samples": 1000, "confidence": 0.95, "seed": 0}
-"""How `isometry.evaluation.measure` draws classes."""
 
 
 class Measured(NamedTuple):
@@ -45,14 +43,14 @@ class Queries:
             where the query is not scored.
         metrics: texts of the metrics, which are the names of their columns. Statistics of the whole space have none.
         protocol: how it was measured.
-        resampling: samples, confidence and seed of the intervals.
+        resampling: how intervals are drawn.
         version: of isometry, that wrote it.
     """
 
     table: "DataFrame"
     metrics: tuple[str, ...]
     protocol: Protocol
-    resampling: Mapping[str, Any]
+    resampling: Resampling
     version: str
 
     def of(self, model: str = RUN, part: str = "") -> "Queries":
@@ -70,13 +68,8 @@ class Queries:
 
     def results(self) -> Results:
         """The metrics of these rows with their intervals, as they stand in `metrics.json`."""
-        labels, found = self.labels(), {}
-        for text in self.metrics:
-            values = self.column(text)
-            scored = ~values.isnan()
-            low, high = group_bootstrap(values[scored, None], labels[scored], **self.resampling)
-            found[text] = Result(float(values.nanmean()), float(low), float(high), values.float())
-        return Results(found)
+        values = torch.stack([self.column(text) for text in self.metrics], 1)
+        return summed_up(list(self.metrics), values, self.labels(), self.resampling)
 
 
 def write_queries(folder: Path, measured: Iterable[Measured], protocol: Protocol) -> Path:
@@ -89,8 +82,14 @@ def write_queries(folder: Path, measured: Iterable[Measured], protocol: Protocol
     from pyarrow import parquet
 
     measured = list(measured)
-    metrics = [text for text, result in measured[0].results.items() if result.per_query is not None]
-    note = {"protocol": protocol.as_json(), "metrics": metrics, "resampling": RESAMPLING, "version": __version__}
+    results = measured[0].results
+    metrics = [text for text, result in results.items() if result.per_query is not None]
+    note = {
+        "protocol": protocol.as_json(),
+        "metrics": metrics,
+        "resampling": dataclasses.asdict(results.resampling),
+        "version": __version__,
+    }
     table = pa.concat_tables([pa.table(_columns(one, metrics)) for one in measured], promote_options="permissive")
     buffer = io.BytesIO()
     noted = table.replace_schema_metadata({"isometry": json.dumps(note)})
@@ -101,7 +100,6 @@ def write_queries(folder: Path, measured: Iterable[Measured], protocol: Protocol
 
 def _columns(one: Measured, metrics: list[str]) -> dict[str, Any]:
     data, (query, _) = one.embeddings.data, one.embeddings.roles()
-    labels = data.labels if data.multi is None else data.multi
     names = [_text(name) for name in data.classes]
     groups = [_text(name) for name in data.categories]
     category = torch.full_like(query, -1) if data.category is None else data.category[query]
@@ -111,9 +109,10 @@ def _columns(one: Measured, metrics: list[str]) -> dict[str, Any]:
         "id": data.ids[query].numpy(),
         "path": [None if data.paths is None else _text(data.paths[i]) for i in query.tolist()],
         "class": [names[i] if i >= 0 else None for i in data.labels[query].tolist()],
-        "label": torch.unique(labels[query], dim=0, return_inverse=True)[1].numpy(),
+        "label": one.results.classes.numpy(),
         "category": [groups[i] if i >= 0 else None for i in category.tolist()],
-    } | {text: one.results[text].per_query.numpy() for text in metrics}
+        **{text: kept.numpy() for text in metrics if (kept := one.results[text].per_query) is not None},
+    }
 
 
 def _text(name: str) -> str:
@@ -143,6 +142,5 @@ def read_queries(folder: str | Path) -> Queries:
     note = json.loads((table.schema.metadata or {}).get(b"isometry", b"null"))
     if note is None:
         raise ValueError(f"{path} was not written by isometry: it does not say how it was measured.")
-    return Queries(
-        table.to_pandas(), tuple(note["metrics"]), from_json(note["protocol"]), note["resampling"], note["version"]
-    )
+    protocol, resampling = from_json(note["protocol"]), Resampling(**note["resampling"])
+    return Queries(table.to_pandas(), tuple(note["metrics"]), protocol, resampling, note["version"])

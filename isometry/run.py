@@ -139,7 +139,7 @@ def write_report(
     g = z if gallery is None else z[gallery]
     ids_g = test.data.ids if gallery is None else test.data.ids[gallery]
     similarities, neighbours = nearest(z[query], g, NEIGHBOURS, ids_q=test.data.ids[query], ids_g=ids_g)
-    shown = "MAPAtR()" if "MAPAtR()" in results else next(iter(results))
+    shown, per_query = scored_by(test, results)
     classes = f"{len(trained_on.present()):,} classes" if trained_on is not None else "the classes of its run"
     counts = f"{len(trained_on):,} images of {classes}" if trained_on is not None else classes
     record = Record(
@@ -152,7 +152,7 @@ def write_report(
         gallery=items[1],
         neighbours=neighbours,
         similarities=similarities,
-        per_query=results[shown].per_query,
+        per_query=per_query,
         per_query_name=shown,
         group_names=groups(test.data)[1],
         settings={k: str(v) for k, v in dataclasses.asdict(chosen).items()},
@@ -161,6 +161,14 @@ def write_report(
         version=__version__,
     )
     return write(record, folder / REPORT)
+
+
+def scored_by(test: Embeddings, results: Results) -> tuple[str, torch.Tensor]:
+    """The metric that tells good queries from bad ones, and its values: MAP@R, or the first that was measured."""
+    for text in ("MAPAtR()", *results):
+        if text in results and (per_query := results[text].per_query) is not None:
+            return text, per_query
+    return scored_by(test, measure(test, "MAPAtR()", samples=0))
 
 
 def groups(data: Data) -> tuple[torch.Tensor | None, tuple[str, ...]]:

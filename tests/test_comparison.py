@@ -56,8 +56,6 @@ def test_two_runs_are_paired_by_class(runs):
 
 
 def test_holm_corrects_for_every_test_of_the_table(runs):
-    found = compare([runs / "good-0", runs / "poor-0", runs / "poor-7"], metrics="MAPAtR()")
-    assert [r.run for r in found.rows] == ["good-0", "poor (2 seeds)".split(" ")[0]]
     found = compare([runs / "poor-0", runs / "good-0"])
     tested = [r for r in found.rows if r.run == "good-0"]
     assert len(tested) == 2
@@ -295,8 +293,7 @@ def test_a_comparison_repeats_itself(runs):
     assert compare(pair).json() != compare(pair, seed=1).json()
 
 
-def test_a_run_is_compared_with_its_evaluation_elsewhere(runs, tmp_path):
-    """`compare` takes what `train` returns as well as folders."""
+def test_what_train_returns_is_compared_as_well_as_folders(runs):
     found = compare([isometry.run.Run(runs / "good-0", {}), str(runs / "poor-0")])
     assert set(found.folders) == {"good-0", "poor-0"}
     assert TEXTS.startswith(found.rows[0].metric)

@@ -50,10 +50,11 @@ CHANGES = {
         "not of the query's own camera",
         "search: all but the query itself against not of the query's own camera",
     ),
+    "relation": ("label_tree", "relation: that of the labels against label_tree"),
     "metrics": (("Recall(k=1)", "MRR()"), "metrics: only the first has MAPAtR(); only the second has MRR()"),
     "similarity": ("euclidean", "similarity: cosine against euclidean"),
     "rerank": ("KReciprocal()", "rerank: none against KReciprocal()"),
-    "ties": ("by index", "ties: by a hash of the ids against by index"),
+    "ties": ("by index", "ties: the mean over all orders of equals, or one by a hash of the ids against by index"),
     "version": (0, "version of the evaluation: 1 against 0"),
 }
 
@@ -132,6 +133,19 @@ def test_images_that_could_not_be_read_are_not_part_of_what_was_measured(tmp_pat
         for part in (data, data.select(torch.arange(1, len(data))))
     )
     assert whole.difference(without) == "data: 24 images of 6 classes (data) against 23 images of 6 classes (data)"
+
+
+def test_cameras_relations_and_re_ranking_are_part_of_it(tmp_path):
+    data = read(folder(tmp_path / "data"))
+    ready = untrained(isometry.config.Config(**COLOURS), 0)
+    plain = protocol_of(_zeros(data), ready, ["MRR()"], part="all", rule="none")
+    seen = dataclasses.replace(data, sequence=data.ids % 2)
+    other = protocol_of(
+        _zeros(seen), ready, ["MRR()"], part="all", rule="none", relate="label_tree", rerank="KReciprocal()"
+    )
+    said = plain.difference(other)
+    assert "against all but the query itself and its class in its own sequence" in said
+    assert "relation: that of the labels against label_tree; rerank: none against KReciprocal()" in said
 
 
 def test_trunk_loss_and_training_are_not_part_of_it_and_what_is_measured_is(tmp_path):

@@ -6,7 +6,7 @@ from torch import Tensor
 from isometry.cost import Cost, RowSum, ratio
 from isometry.loss import Loss
 from isometry.ops import masked
-from isometry.relation import Relation, times
+from isometry.relation import Relation
 
 
 class Contrastive(Loss):
@@ -29,7 +29,7 @@ class Contrastive(Loss):
         return Cost(pull=self.hinge(pull, rel.pos), push=self.hinge(push, rel.neg))
 
     def hinge(self, excess: Float[Tensor, "n m"], weight: masked.Weights) -> RowSum:
-        active = times(weight, excess > 0)
+        active = masked.active(excess, weight)
         if self.power != 1:
             excess = excess.clamp_min(0) ** self.power
         return ratio(masked.total(excess, active), masked.count(active))

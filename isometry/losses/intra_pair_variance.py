@@ -32,6 +32,6 @@ class IntraPairVariance(Loss):
         lack = (1 - self.epsilon) * divide(pulled, pulls) - sim
         excess = sim - (1 + self.epsilon) * divide(pushed, pushes)
         return Cost(
-            positive=ratio(masked.total(lack.clamp_min(0).square(), rel.pos), masked.count(rel.pos)),
-            negative=ratio(masked.total(excess.clamp_min(0).square(), rel.neg), masked.count(rel.neg)),
+            positive=ratio(masked.total(lack.relu().square(), rel.pos), masked.count(rel.pos)),
+            negative=ratio(masked.total(excess.relu().square(), rel.neg), masked.count(rel.neg)),
         )

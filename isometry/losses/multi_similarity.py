@@ -28,6 +28,7 @@ class MultiSimilarity(Loss):
     miner: Miners = fresh(MultiSimilarityMiner)
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
-        pull = masked.log_sum_exp(-self.alpha * (sim - self.base), rel.pos, plus_one=True) / self.alpha
-        push = masked.log_sum_exp(self.beta * (sim - self.base), rel.neg, plus_one=True) / self.beta
-        return Cost(pull=mean(pull, where=rel.known), push=mean(push, where=rel.known))
+        above = sim - self.base
+        pull = masked.log_sum_exp(-self.alpha * above, rel.pos, plus_one=True) / self.alpha
+        push = masked.log_sum_exp(self.beta * above, rel.neg, plus_one=True) / self.beta
+        return Cost(pairs=mean(pull + push, where=rel.known))

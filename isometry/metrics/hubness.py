@@ -17,6 +17,11 @@ class Hubness(Statistic):
     dimensions have hubs too, so compare spaces of one data set. Labels are not read. 0 where all items are found alike.
     Equals are found in an order of their own by each query, so a collapsed space has no hubs. No interval:
     neighbours are shared between classes.
+
+    >>> from isometry import evaluate
+    >>> star, y = torch.cat([torch.zeros(1, 8), torch.eye(8)]), torch.arange(9)
+    >>> round(evaluate(star, y, "Hubness(k=1)", similarity="euclidean")["Hubness(k=1)"].value, 4)
+    2.4054
     """
 
     k: int = 10
@@ -36,6 +41,11 @@ class Antihubs(Statistic):
 
     The share of items that are among the first k neighbours of no query. No search returns them, however good
     the labels are. As in `Hubness`.
+
+    >>> from isometry import evaluate
+    >>> star, y = torch.cat([torch.zeros(1, 8), torch.eye(8)]), torch.arange(9)
+    >>> round(evaluate(star, y, "Antihubs(k=1)", similarity="euclidean")["Antihubs(k=1)"].value, 4)
+    0.7778
     """
 
     k: int = 10
@@ -52,6 +62,11 @@ class RobinHood(Statistic):
 
     Σ |N − μ| / (2 Σ N), the Robin Hood (or Hoover) index of how often items are found, as in `Hubness`. A mean of
     absolute values: less moved by one large hub than the skewness.
+
+    >>> from isometry import evaluate
+    >>> star, y = torch.cat([torch.zeros(1, 8), torch.eye(8)]), torch.arange(9)
+    >>> round(evaluate(star, y, "RobinHood(k=1)", similarity="euclidean")["RobinHood(k=1)"].value, 4)
+    0.7778
     """
 
     k: int = 10

@@ -44,17 +44,23 @@ def items(space: Space) -> Int[Tensor, " n"]:
 def classes(space: Space, name: str, least: int = 1) -> Classes:
     """Items of known class, class by class.
 
+    Paths of a label tree `[n levels]` are classes, known where the last level is.
+
     Raises:
-        ValueError: for label sets, and where there are fewer than `least` classes.
+        ValueError: for other labels, and where there are fewer than `least` classes.
     """
-    if space.y.ndim != 1:
-        raise ValueError(f"{name} is about classes, int64 [n]; label sets {list(space.y.shape)} are none.")
+    y = space.y
+    if y.is_floating_point() or y.dtype == torch.bool:
+        raise ValueError(
+            f"{name} is about classes, int64 [n]; label sets and continuous labels are none (got {str(y.dtype)[6:]} "
+            f"{list(y.shape)})."
+        )
 
     def sort() -> Classes:
         rows = items(space)
-        rows = rows[space.y[rows] != -1]
-        y, order = torch.unique(space.y[rows], return_inverse=True)[1].sort(stable=True)
-        return Classes(rows[order], y, torch.bincount(y))
+        rows = rows[(y if y.ndim == 1 else y[:, -1])[rows] != -1]
+        code, order = torch.unique(y[rows], dim=0, return_inverse=True)[1].sort(stable=True)
+        return Classes(rows[order], code, torch.bincount(code))
 
     found = space.once("classes", sort)
     if len(found.size) < least:

@@ -44,8 +44,8 @@ class MAP(Metric):
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         if self.k is not None:
-            hits = ranking.hits & (places(ranking) <= self.k)
-            precision = hits.cumsum(1, dtype=torch.float32) / places(ranking)
+            hits = ranking.hits[:, : self.k]
+            precision = hits.cumsum(1, dtype=torch.float32) / places(ranking)[:, : self.k]
             return (precision * hits).sum(1) / ranking.relevant.clamp_max(self.k)
         rank, held = all_places(ranking)
         precision = held.cumsum(1, dtype=torch.float64) / rank

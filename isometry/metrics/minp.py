@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isometry.metrics.metric import Metric, Ranking, SoftRanking, Ties, all_places
-from isometry.ops.equals import mean_over_first
+from isometry.ops.equals import mean_inverse_rank
 
 
 class MINP(Metric):
@@ -36,13 +36,11 @@ class MINP(Metric):
         return (ranking.relevant.double() / last[:, 0]).float()
 
     def expected(self, ties: Ties) -> Float[Tensor, " n"]:
-        """The mean of R / rank over the places of the last match in its group, seen from the group's end; to about 12 digits."""
+        """The mean of R / rank over the places of the last match in its group, seen from the group's end; to about 11 digits."""
         slot = torch.arange(ties.hits.shape[1], device=ties.hits.device)
         last = ((ties.hits > 0) * slot).amax(1, keepdim=True)
         size, hits, start = (x.gather(1, last) for x in (ties.size, ties.hits, ties.start))
-        mean = mean_over_first(
-            size[:, 0].clamp_min(1), hits[:, 0].clamp_min(1), lambda back: 1 / (start + size.clamp_min(1) + 1 - back)
-        )
+        mean = mean_inverse_rank(start[:, 0], size[:, 0], hits[:, 0], last=True)
         return (mean * ties.relevant).masked_fill(ties.hits.sum(1) < ties.relevant, torch.nan)
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:

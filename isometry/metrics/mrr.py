@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isometry.metrics.metric import Metric, Ranking, SoftRanking, Ties
-from isometry.ops.equals import mean_over_first
+from isometry.ops.equals import mean_inverse_rank
 
 
 class MRR(Metric):
@@ -30,10 +30,10 @@ class MRR(Metric):
         return torch.ones_like(ranking.first, dtype=torch.float32) / ranking.first
 
     def expected(self, ties: Ties) -> Float[Tensor, " n"]:
-        """The mean of 1 / rank over the places of the first match in its group; to about 12 digits."""
+        """The mean of 1 / rank over the places of the first match in its group; to about 11 digits."""
         some = (ties.hits > 0).byte().argmax(1, keepdim=True)
         size, hits, start = (x.gather(1, some) for x in (ties.size, ties.hits, ties.start))
-        mean = mean_over_first(size[:, 0].clamp_min(1), hits[:, 0].clamp_min(1), lambda place: 1 / (start + place))
+        mean = mean_inverse_rank(start[:, 0], size[:, 0], hits[:, 0])
         return mean.masked_fill(hits[:, 0] < 1, torch.nan)
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:

@@ -60,14 +60,14 @@ class NDCG(Metric):
 
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         found, place, best = self._worth(ranking)
-        value = (found / torch.log2(1 + place) * (place <= self.places)).sum(1)
+        value = (found / torch.log2(1 + place)).sum(1)
         return (value / self._ideal(best, ranking.relevant)).float()
 
     def expected(self, ties: Ties) -> Float[Tensor, " n"]:
         """Each place counts the mean gain of its group. Only for gains in proportion to affinities."""
         if self.gain.of_gap or (ties.gain is not None and not self.gain.proportional):
             raise ValueError(f"{self!r} has no mean in closed form: the sum of affinities does not tell that of gains.")
-        if self.k is None and ties.best is not None and ties.best.shape[1] < int(ties.relevant.max()):
+        if self.k is None and ties.best is not None and bool((ties.relevant > ties.best.shape[1]).any()):
             raise ValueError(f"{self!r} compares with all gains that there are: give Ties(…, best=…) all of them.")
         worth = (ties.hits if ties.gain is None else ties.gain).double() / ties.size.clamp_min(1)
         start, end = ties.start.clamp_max(self.places), (ties.start + ties.size).clamp_max(self.places)
@@ -92,11 +92,12 @@ class NDCG(Metric):
             return worth, rank, None if ranking.worth is None else worth
         first, best = (ranking.gaps, ranking.least_gaps) if self.gain.of_gap else (ranking.gains, ranking.best)
         if first is None and not self.gain.of_gap:
-            return ranking.hits.double(), places(ranking), None
+            return ranking.hits[:, : self.places].double(), places(ranking)[:, : self.places], None
         if first is None or best is None:
             have = "gaps and least_gaps" if self.gain.of_gap else "best beside gains"
             raise ValueError(f"{self!r} reads more of a ranking: give it {have}.")
-        return self.gain(first.double()), places(ranking), self.gain(best.double())
+        found, best = (self.gain(x[:, : self.places].double()) for x in (first, best))
+        return found, places(ranking)[:, : self.places], best
 
     def _ideal(self, best: Tensor | None, relevant: Tensor) -> Float[Tensor, " n"]:
         """The value of a perfect ranking; 1 where nothing is worth anything."""

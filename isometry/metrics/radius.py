@@ -20,6 +20,11 @@ class ClassRadius(Statistic):
     The radius of *new* classes is the same statistic on other data. Divided by that of the training classes it says how
     much classes grow when they are new, and what is left of the gap between classes (`ClassGap`) for one of
     that diameter. The interval draws classes.
+
+    >>> from isometry import evaluate
+    >>> z, y = torch.tensor([[0.0], [1.0], [3.0], [7.0]]), torch.tensor([0, 0, 1, 1])
+    >>> round(evaluate(z, y, "ClassRadius()", similarity="euclidean")["ClassRadius()"].value, 4)
+    1.25
     """
 
     quantile: float = 1.0
@@ -37,6 +42,11 @@ class ClassSpread(Statistic):
 
     mean_c √(mean_{i∈c} ‖x_i − μ_c‖²); items, middle, range and interval as in `ClassRadius`, and less moved by
     single items.
+
+    >>> from isometry import evaluate
+    >>> z, y = torch.tensor([[0.0], [1.0], [3.0], [7.0]]), torch.tensor([0, 0, 1, 1])
+    >>> round(evaluate(z, y, "ClassSpread()", similarity="euclidean")["ClassSpread()"].value, 4)
+    1.25
     """
 
     def measure(self, space: Space) -> Estimate:

@@ -19,6 +19,12 @@ class Separated(Statistic):
     l; unknown labels (−1) are left out altogether. A collapsed space has δ₁ = δ₂ = 0, and scores 0. Rotations and
     scale change nothing. The interval draws classes. O(n² d) time, as long as one exact search, shared with `ClassGap`
     and `WorstGap`.
+
+    >>> import torch
+    >>> from isometry import evaluate
+    >>> z, y = torch.tensor([[0.0], [1.0], [3.0], [7.0]]), torch.tensor([0, 0, 1, 1])
+    >>> round(evaluate(z, y, "Separated()", similarity="euclidean")["Separated()"].value, 4)
+    0.75
     """
 
     def measure(self, space: Space) -> Estimate:
@@ -31,6 +37,12 @@ class ClassGap(Statistic):
 
     mean_i (δ₂(i) − δ₁(i)), positive where classes stand apart; d, δ₁, δ₂ and items as in `Separated`. In units of
     distance: at most 2 for the cosine, whose embeddings have length one; otherwise divide it by a `ClassRadius`.
+
+    >>> import torch
+    >>> from isometry import evaluate
+    >>> z, y = torch.tensor([[0.0], [1.0], [3.0], [7.0]]), torch.tensor([0, 0, 1, 1])
+    >>> round(evaluate(z, y, "ClassGap()", similarity="euclidean")["ClassGap()"].value, 4)
+    0.75
     """
 
     def measure(self, space: Space) -> Estimate:
@@ -43,6 +55,12 @@ class WorstGap(Statistic):
 
     δ₁ and δ₂ as in `Separated`. Two items decide it: one mislabelled item makes it negative. No interval: it is no
     mean, and drawing classes anew can only leave extremes out.
+
+    >>> import torch
+    >>> from isometry import evaluate
+    >>> z, y = torch.tensor([[0.0], [1.0], [3.0], [7.0]]), torch.tensor([0, 0, 1, 1])
+    >>> round(evaluate(z, y, "WorstGap()", similarity="euclidean")["WorstGap()"].value, 4)
+    -2.0
     """
 
     def measure(self, space: Space) -> Estimate:

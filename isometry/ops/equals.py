@@ -58,6 +58,21 @@ def precision_at_hits(
     return hits / size.clamp_min(1).double() * each
 
 
+def mean_inverse_rank(
+    start: Int[Tensor, " n"], size: Int[Tensor, " n"], hits: Int[Tensor, " n"], *, last: bool = False
+) -> Float[Tensor, " n"]:
+    """The mean of 1 / rank of a group's first hit, or last, where `start` items come before the group; to about 11 digits.
+
+    >>> mean_inverse_rank(torch.tensor([0]), torch.tensor([3]), torch.tensor([1]))  # (1 + 1/2 + 1/3) / 3
+    tensor([0.6111], dtype=torch.float64)
+    """
+    kinds, which = torch.stack([start, size.clamp_min(1), hits.clamp_min(1)], 1).unique(dim=0, return_inverse=True)
+    start, size, hits = kinds.unbind(1)
+    end = (start + size + 1)[:, None]
+    mean = mean_over_first(size, hits, lambda x: 1 / (end - x if last else start[:, None] + x))
+    return mean[which]
+
+
 def mean_over_first(
     size: Int[Tensor, " n"], hits: Int[Tensor, " n"], value: Callable[[Float[Tensor, "n k"]], Float[Tensor, "n k"]]
 ) -> Float[Tensor, " n"]:

@@ -1,7 +1,8 @@
 """How much a map stretches: estimates of local Lipschitz constants, from derivatives and from pairs of samples.
 
 A map takes rows to rows, each by itself: a head, or a whole model in evaluation mode (`lambda images: model(images).z`,
-normalised if lengths do not count). A batch norm in training mode mixes rows, and nothing here is true of it.
+through `torch.nn.functional.normalize` if lengths do not count). A batch norm in training mode mixes rows, and nothing
+here is true of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,16 +17,16 @@ Map = Callable[[Tensor], Tensor]
 def stretch_at(f: Map, x: Float[Tensor, "n *p"], *, steps: int = 20, seed: int = 0) -> Float[Tensor, " n"]:
     """σ_max of the Jacobian of f at each row of x: the local Lipschitz constant there, for Euclidean lengths.
 
-    Power iteration, v ← Jᵀ(J v) / ‖·‖ from a random v, with one forward and one reverse derivative a step. The value ‖J v‖
-    never lies above σ_max and rises to it, the faster the farther the second singular value lies below. f needs
-    forward derivatives of all its operations.
+    Power iteration, v ← Jᵀ(J v) / ‖·‖ from a random v. The value ‖J v‖ never lies above σ_max and rises to it, the faster the
+    farther the second singular value lies below. The map is run once; each step is two reverse derivatives of it, J v being
+    the derivative of uᵀJ by u, so its operations need two derivatives.
 
     Args:
         x: points, of any shape after the first dimension.
         steps: of the power iteration.
 
     Raises:
-        ValueError: where f does not give one row for each row.
+        ValueError: where f does not give one row for each row, or can be differentiated only once.
 
     >>> double_and_halve = lambda x: x * torch.tensor([2.0, 0.5])
     >>> stretch_at(double_and_halve, torch.randn(3, 2))
@@ -33,13 +34,37 @@ def stretch_at(f: Map, x: Float[Tensor, "n *p"], *, steps: int = 20, seed: int =
     """
     if steps < 1:
         raise ValueError(f"Power iteration takes 1 or more steps; got {steps}.")
-    x = x.detach()
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        z = f(x)
+        if z.shape[:1] != x.shape[:1]:
+            raise ValueError(f"The map gives one row for each of {len(x)} rows; it gave {list(z.shape)}.")
+        u = torch.zeros_like(z, requires_grad=True)
+        pulled = torch.autograd.grad(z, x, u, create_graph=True)[0]
+
+    def push(v: Tensor) -> Tensor:
+        found = (
+            torch.autograd.grad(pulled, u, v, retain_graph=True, allow_unused=True)[0] if pulled.requires_grad else None
+        )
+        return torch.zeros_like(z) if found is None else found
+
     v = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed), dtype=x.dtype).to(x.device)
     for _ in range(steps):
-        v = _unit(v)
-        pushed = _pushed(f, x, v)
-        v = torch.func.vjp(f, x)[1](pushed)[0]
-    return _lengths(_pushed(f, x, _unit(v))).detach()
+        v = torch.autograd.grad(z, x, push(_unit(v)), retain_graph=True)[0]
+    _refuse_once_differentiable(z, x, push)
+    return _lengths(push(_unit(v)))
+
+
+def _refuse_once_differentiable(z: Tensor, x: Tensor, push: Map) -> None:
+    """Raises where uᵀ(J v) is not (uᵀJ) v: there a second derivative is missing, which autograd does not always say."""
+    u, v = torch.ones_like(z), torch.linspace(1, 2, x.numel(), dtype=x.dtype, device=x.device).view(x.shape)
+    one = (torch.autograd.grad(z, x, u, retain_graph=True)[0] * v).flatten(1)
+    other = (push(v) * u).flatten(1)
+    if ((one.sum(1) - other.sum(1)).abs() > 1e-3 * (one.abs().sum(1) + other.abs().sum(1))).any():
+        raise ValueError(
+            "The map uses an operation that can be differentiated once only (isometry.ops.safe has such): "
+            "write it with torch's own, for example torch.nn.functional.normalize."
+        )
 
 
 def stretch_between(
@@ -79,14 +104,6 @@ def stretch_of_pairs(
         for a, b in zip(i.split(step), j.split(step), strict=True)
     ]
     return torch.cat(parts)
-
-
-def _pushed(f: Map, x: Tensor, v: Tensor) -> Tensor:
-    """J v, row by row."""
-    value, pushed = torch.func.jvp(f, (x,), (v,))
-    if value.shape[:1] != x.shape[:1]:
-        raise ValueError(f"The map gives one row for each of {len(x)} rows; it gave {list(value.shape)}.")
-    return pushed
 
 
 def _lengths(x: Tensor) -> Tensor:

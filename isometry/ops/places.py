@@ -1,96 +1,109 @@
-"""Where the matches of a query come in the order of the whole gallery: counted, without the order itself."""
+"""Where the matches of a query come in the order of the whole gallery."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from isometry.ops.ranking import unpack
 
 NOWHERE = 2**62  # the place of no item
 FEW = 6  # matches a query up to which each is compared with all items; above, items are sorted
 
+Keys = Callable[[Tensor], Tensor]
+
 
 def places(
-    sim: Float[Tensor, "n m"], match: Bool[Tensor, "n m"], keys: Callable[[Tensor], Int[Tensor, "k m"]]
+    sim: Float[Tensor, "n m"],
+    match: Bool[Tensor, "n m"],
+    keys: Keys,
+    turn: Int[Tensor, " n"],
+    worth: Float[Tensor, "n m"] | None = None,
 ) -> tuple[Int[Tensor, "n p"], Int[Tensor, "n p"], Bool[Tensor, " n"]]:
-    """Places of the matches, rising from 1, padded with `NOWHERE`; their columns; and for which rows ties matter.
+    """Places of the matches, rising from 1, padded with `NOWHERE`; their columns, padded with −1; where ties matter.
 
-    Ties matter where a match and another item are equally similar. Only there are `keys` asked for: for some rows, whole
-    numbers that are never equal, in the order of the similarities.
+    Ties matter where a match and another item are equally similar, or two matches of unequal worth.
 
     Args:
         sim: similarities; −inf for items that are left out, which match nothing.
+        keys, turn: for some rows, their `ranking.keys`, and the turns these were made with.
 
-    >>> sim = torch.tensor([[0.9, 0.1, 0.5, 0.7]])
-    >>> places(sim, torch.tensor([[False, True, False, True]]), lambda rows: sim[rows].argsort(1))[0]
+    >>> from isometry.ops.ranking import keys
+    >>> sim, turn = torch.tensor([[0.9, 0.1, 0.5, 0.7]]), torch.tensor([0])
+    >>> places(sim, torch.tensor([[False, True, False, True]]), lambda rows: keys(sim[rows], torch.arange(4), turn[rows], 4), turn)[0]
     tensor([[2, 4]])
     """
-    value, column = _matches(sim, match)
-    p = value.shape[1]
-    real = column >= 0
-    above, equal = _compared(sim, value) if p <= FEW else _searched(sim, value)
-    slot = torch.arange(p, device=sim.device)
-    first = torch.searchsorted(-value, -value)  # the first slot of the same value
-    among = torch.searchsorted(-value, -value, right=True) - first
-    place = above + 1 + slot - first
-    mixed = (real & (equal > among)).any(1)
+    many = match.sum(1)
+    if int(many.max() if len(many) else 0) > FEW:
+        return _sorted(match, keys(torch.arange(len(sim), device=sim.device)), turn, worth)
+    rank, column, mixed = _compared(sim, match, worth)
     rows = mixed.nonzero().squeeze(1)
     if len(rows):
-        place[rows], column[rows] = _by_keys(keys(rows), column[rows])
-    return place.masked_fill(~real, NOWHERE), column, mixed
+        again = _sorted(match[rows], keys(rows), turn[rows], None)
+        width = again[0].shape[1]
+        rank[rows], column[rows] = NOWHERE, -1
+        rank[rows, :width], column[rows, :width] = again[0], again[1]
+    return rank, column, mixed
 
 
-def _matches(sim: Tensor, match: Tensor) -> tuple[Tensor, Tensor]:
-    """Similarities and columns of the matches, most similar first; −inf and −1 where a row has no more."""
-    row, col = match.nonzero(as_tuple=True)
-    many = match.sum(1)
-    p = int(many.max()) if len(many) else 0
-    slot = torch.arange(len(row), device=sim.device) - (many.cumsum(0) - many)[row]
-    value = torch.full((len(sim), p), -torch.inf, device=sim.device)
-    column = torch.full((len(sim), p), -1, device=sim.device)
+def _sorted(match: Tensor, key: Tensor, turn: Tensor, worth: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """By sorting all items."""
+    sim, order = unpack(~ascending(~key), turn, key.shape[1])
+    hit = match.gather(1, order)
+    unlike = hit[:, 1:] != hit[:, :-1]
+    if worth is not None:
+        value = worth.gather(1, order)
+        unlike |= value[:, 1:] != value[:, :-1]
+    mixed = (unlike & (sim[:, 1:] == sim[:, :-1]) & (sim[:, 1:] > -torch.inf)).any(1)
+    place, slot, row = _in_slots(hit)
+    rank = place.new_full((len(hit), int(slot.max()) + 1 if len(slot) else 0), NOWHERE)
+    column = torch.full_like(rank, -1)
+    rank[row, slot], column[row, slot] = place + 1, order[row, place]
+    return rank, column, mixed
+
+
+def _compared(sim: Tensor, match: Tensor, worth: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """By comparing each match with all items; among equals in no stated order."""
+    col, slot, row = _in_slots(match)
+    width = int(slot.max()) + 1 if len(slot) else 0
+    value = torch.full((len(sim), width), -torch.inf, device=sim.device)
+    column = torch.full((len(sim), width), -1, device=sim.device)
     value[row, slot], column[row, slot] = sim[row, col], col
     value, order = value.sort(dim=1, descending=True, stable=True)
-    return value, column.gather(1, order)
-
-
-def _compared(sim: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """How many items lie above each value, and how many are equal to it, match by match."""
+    column = column.gather(1, order)
     above, equal = torch.zeros((2, *value.shape), dtype=torch.int64, device=sim.device)
-    for j in range(value.shape[1]):
+    for j in range(width):
         one = value[:, j : j + 1]
         above[:, j], equal[:, j] = (sim > one).sum(1), (sim == one).sum(1)
-    return above, equal
-
-
-def _searched(sim: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The same, by sorting the items."""
-    ordered = ascending(sim)
-    value = value.contiguous()
-    right = torch.searchsorted(ordered, value, right=True)
-    return sim.shape[1] - right, right - torch.searchsorted(ordered, value)
-
-
-def _by_keys(key: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
-    """Places and columns of the matches where the order of equals is that of the keys."""
+    same = value[:, :, None] == value[:, None, :]
     real = column >= 0
-    own = key.gather(1, column.clamp_min(0)).masked_fill(~real, torch.iinfo(torch.int64).min)
-    own, order = own.sort(dim=1, descending=True)
-    above = key.shape[1] - torch.searchsorted(ascending(key), own, right=True)
-    return above + 1, column.gather(1, order)
+    mixed = (real & (equal > same.sum(2))).any(1)
+    if worth is not None:
+        each = worth.gather(1, column.clamp_min(0))
+        mixed |= (same & (each[:, :, None] != each[:, None, :]) & real[:, :, None] & real[:, None, :]).flatten(1).any(1)
+    earlier = same.tril(-1).sum(2)
+    return (above + 1 + earlier).masked_fill(~real, NOWHERE), column, mixed
 
 
-def ascending(x: Shaped[Tensor, "n m"]) -> Shaped[Tensor, "n m"]:
+def _in_slots(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Columns of what is true, which of its row it is, from 0, and its row."""
+    row, col = mask.nonzero(as_tuple=True)
+    many = torch.bincount(row, minlength=len(mask))
+    return col, torch.arange(len(row), device=mask.device) - (many.cumsum(0) - many)[row], row
+
+
+def ascending(x: Int[Tensor, "n m"]) -> Int[Tensor, "n m"]:
     """Rows in rising order. On a processor by numpy, whose sort is several times faster, on as many threads as torch."""
     if x.device.type != "cpu":
         return x.sort(dim=1).values
     out = x.contiguous().numpy().copy()
-    threads = torch.get_num_threads()
-    parts = np.array_split(out, max(1, min(threads, len(out))))
-    if len(parts) > 1:
+    threads = min(torch.get_num_threads(), len(out))
+    if threads > 1:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda part: part.sort(axis=1), parts))
+            list(pool.map(lambda part: part.sort(axis=1), np.array_split(out, threads)))
     else:
         out.sort(axis=1)
     return torch.from_numpy(out)

@@ -233,7 +233,7 @@ def _placed(
     c: Contest, at: Tensor, table: Whole, match: Tensor, asked: Asked, worth: Tensor | None
 ) -> tuple[Ranking, Tensor]:
     """The ranking whose matches are counted, and the queries in which ties matter."""
-    rank, column, mixed = places(table.sim, match, lambda rows: c.key(at[rows], table.sim[rows]))
+    rank, column, mixed = places(table.sim, match, lambda rows: c.key(at[rows], table.sim[rows]), c.turn[at], worth)
     relevant, m = match.sum(1), table.sim.shape[1]
     depth = min(asked.depth(int(relevant.max()) if len(relevant) else 1), m)
     seen = torch.where(rank <= depth, rank - 1, depth)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isometry.expression import parse
 from isometry.metrics.metric import Metric, Ties
-from isometry.protocols.rankings import Contest, contest, rows_at_once, whole
+from isometry.protocols.rankings import Contest, Whole, contest, rows_at_once, whole
 from isometry.protocols.results import Resampling, Results, summed_up
 from isometry.protocols.retrieval import geometry
 from isometry.protocols.sides import say_what_is_scored, sides
@@ -73,10 +73,13 @@ def single_shot(
     for at in torch.arange(len(queries.z), device=field.order.device).split(rows_at_once(field)):
         table = whole(field, at)
         relevant[field.order[at].cpu()] = table.match.sum(1).cpu()
-        for repeat, (turn, shown) in enumerate(drawn):
-            row, found = _one_match(field, at, table.sim, table.match, turn, shown)
-            scores = [metric.expected(found).float() for metric in chosen.values()]
-            values[repeat, field.order[at[row]].cpu()] = torch.stack(scores, 1).cpu()
+        met = [_one_match(field, at, table, turn, shown) for turn, shown in drawn]
+        row, size, others = (torch.cat(x) for x in zip(*met, strict=True))
+        hits = torch.tensor([0, 1], device=row.device).expand_as(size).contiguous()
+        found = Ties(size, hits, hits[:, 1].contiguous(), others)
+        repeat = torch.arange(repeats).repeat_interleave(torch.tensor([len(one[0]) for one in met]))
+        scores = [metric.expected(found).float() for metric in chosen.values()]
+        values[repeat, field.order[row].cpu()] = torch.stack(scores, 1).cpu()
     say_what_is_scored(relevant, queries.y == -1)
     classes = torch.unique(queries.y.cpu(), return_inverse=True)[1]
     return summed_up(
@@ -90,29 +93,26 @@ def _draws(y: Tensor, repeats: int, seed: int) -> Iterator[tuple[Tensor, Tensor]
     code = torch.unique(y, return_inverse=True)[1]
     code = torch.where(y == -1, len(y) + torch.arange(len(y), device=y.device), code)
     code = torch.unique(code, return_inverse=True)[1]
-    for repeat in range(repeats):
-        order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed * 1_000_003 + repeat)).to(y.device)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(repeats):
+        order = torch.randperm(len(y), generator=generator).to(y.device)
         turn = torch.empty_like(order)
         turn[order] = torch.arange(len(y), device=y.device)
         first = torch.full((int(code.max()) + 1,), len(y), device=y.device).scatter_reduce_(0, code, turn, "amin")
         yield turn, order[first]
 
 
-def _one_match(c: Contest, at: Tensor, sim: Tensor, match: Tensor, turn: Tensor, shown: Tensor) -> tuple[Tensor, Ties]:
-    """Which of these are queries in a draw, and where their one match comes among its equals."""
-    own = torch.where(match, turn, len(turn)).argmin(1)
-    asked = match.any(1)
+def _one_match(c: Contest, at: Tensor, table: Whole, turn: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The queries among these in a draw; how many items lie above their one match, and are its equals; of how many."""
+    own, asked = torch.where(table.match, turn, len(turn)).argmin(1), table.match.any(1)
     if c.g is c.q:
         asked &= ~torch.isin(at, shown)
-        rep = torch.where(c.q.y[at, None] == c.g.y[shown], shown, -1).amax(1)
-        own = torch.where(asked, rep, own)
-    row = asked.nonzero().squeeze(1)
-    other = c.q.y[at[row], None] != c.g.y[shown]
-    score, rest = sim[row].gather(1, own[row, None]), sim[row][:, shown]
+        own = torch.where(c.q.y[at, None] == c.g.y[shown], shown, 0).amax(1)
+    part = asked.nonzero().squeeze(1)
+    other = c.q.y[at[part], None] != c.g.y[shown]
+    score, rest = table.sim[part].gather(1, own[part, None]), table.sim[part][:, shown]
     ahead, equal = ((rest > score) & other).sum(1), ((rest == score) & other).sum(1)
-    size = torch.stack([ahead, equal + 1], 1)
-    hits = torch.tensor([0, 1], device=sim.device).expand(len(row), 2).contiguous()
-    return row, Ties(size, hits, hits[:, 1].contiguous(), others=other.sum(1) + 1)
+    return at[part], torch.stack([ahead, equal + 1], 1), other.sum(1) + 1
 
 
 def _read(metrics: str | Metric | Sequence[Metric]) -> dict[str, Metric]:

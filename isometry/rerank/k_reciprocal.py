@@ -31,7 +31,8 @@ class KReciprocal(Reranking):
 
     The values are those of the published code, to 1e-6; its matrices of all pairs are not made. A list needs, beside the
     items with d_J < 1, only the nearest of those with d_J = 1, since these are in the order of D. With `weight=0` the
-    published code leaves them in no order; here D decides. Where all items coincide it divides by 0; here D is 0.
+    published code leaves them in no order; here D decides (d = 1 + D). Where all items coincide it divides by 0; here
+    D is 0.
 
     Args:
         k1: neighbours that must be reciprocal.
@@ -133,7 +134,7 @@ class KReciprocal(Reranking):
             there = there & ~first & worth
         final[there] = (1 - self.weight) * jaccard[there] + self.weight * distance(there, index)
         alone = (near[0] >= 0) & ~_marked(index, m).gather(1, near[0] + 1)
-        further = torch.where(alone, 1 - self.weight + self.weight * near[1], torch.inf)
+        further = torch.where(alone, 1 - self.weight + (self.weight or 1) * near[1], torch.inf)
         sim, column = -torch.cat([final, further], 1), torch.cat([index, near[0]], 1)
         best = keys(sim, column.clamp_min(0), turn, m).topk(k, dim=1).values
         sim, column = unpack(best, turn, m)

@@ -84,3 +84,11 @@ def test_what_cannot_be_clustered_is_refused_in_one_line():
         NMI().measure(space(z, torch.ones(12, 3, dtype=torch.bool)))
     with pytest.raises(ValueError, match="1 or more"):
         NMI(seeds=0)
+
+
+def test_paths_of_a_tree_are_classes_and_other_labels_are_refused():
+    z, y = classes(4, 10, 8, 0.3)
+    paths = torch.stack([y // 2, y], 1)
+    assert NMI().measure(space(z, paths)) == NMI().measure(space(z, y))
+    with pytest.raises(ValueError, match="continuous labels"):
+        NMI().measure(space(z, y.float()))

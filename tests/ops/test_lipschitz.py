@@ -1,13 +1,15 @@
 """Local Lipschitz constants: whole Jacobians as oracle, maps whose constants are known, and the mean value inequality."""
 
+import itertools
 import math
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import normalize
 
+from isometry.ops import safe
 from isometry.ops.lipschitz import stretch_at, stretch_between, stretch_of_pairs
-from isometry.ops.safe import normalize
 
 
 def exact(f, x):
@@ -20,7 +22,7 @@ def exact(f, x):
 
 
 def network(*widths):
-    layers = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), nn.Tanh())]
+    layers = [layer for a, b in itertools.pairwise(widths) for layer in (nn.Linear(a, b), nn.Tanh())]
     return nn.Sequential(*layers[:-1]).double()
 
 
@@ -63,10 +65,10 @@ def test_end_to_end_through_convolutions_and_batch_norm():
 def test_no_pair_is_stretched_more_than_the_segment_between():
     f = network(5, 16, 16, 3)
     x, other = torch.randn(2, 30, 5).double()
-    between = stretch_between(f, x, other, at=[i / 200 for i in range(201)], steps=60)
+    between = stretch_between(f, x, other, at=[i / 40 for i in range(41)], steps=30)
     both, ends = torch.cat([x, other]), torch.arange(30)
     pairs = stretch_of_pairs(both, f(both).detach(), ends, ends + 30)
-    assert (pairs <= between.amax(1) * (1 + 1e-3)).all()
+    assert (pairs <= between.amax(1) * (1 + 1e-2)).all()
     assert (pairs > 0.1 * between.amin(1)).any()
 
 
@@ -91,5 +93,8 @@ def test_repeats_with_its_seed_and_refuses_what_is_no_map_of_rows():
     assert not torch.equal(stretch_at(f, x, steps=2), stretch_at(f, x, steps=2, seed=1))
     with pytest.raises(ValueError, match="one row for each of 5 rows"):
         stretch_at(lambda x: x.sum(0), x)
+    for once in (safe.normalize, lambda x: x + safe.normalize(x)):
+        with pytest.raises(ValueError, match="differentiated once only"):
+            stretch_at(once, x)
     with pytest.raises(ValueError, match="1 or more steps"):
         stretch_at(f, x, steps=0)

@@ -11,6 +11,7 @@ from isometry import metrics
 from isometry.metrics import MAP, MRR, NDCG, MAPAtR, Precision, Recall, RPrecision
 from isometry.ops.groups import equals
 from isometry.ops.places import NOWHERE, places
+from isometry.ops.ranking import keys
 from isometry.protocols import rankings, scores
 from isometry.protocols.retrieval import evaluate
 from isometry.relation import close_targets, label_tree, same_class, shared_labels
@@ -60,20 +61,29 @@ def test_chunks_do_not_matter(memory):
     )
 
 
-def test_places_count_equals_by_keys():
+@pytest.mark.parametrize("few", [0, 100])
+def test_places_where_items_are_equal(few, monkeypatch):
+    monkeypatch.setattr("isometry.ops.places.FEW", few)
     random = torch.Generator().manual_seed(0)
     for m in (7, 40):
         sim = torch.randint(4, (30, m), generator=random).float()
-        match = torch.rand(30, m, generator=random) < 0.4
-        key = sim.long() * 1000 + torch.stack([torch.randperm(m, generator=random) for _ in range(30)])
-        rank, column, mixed = places(sim, match, lambda rows, key=key: key[rows])
-        for i in range(30):
-            ordered = sorted(range(m), key=lambda j: (-key[i, j].item()))
-            hits = [1 + p for p, j in enumerate(ordered) if match[i, j]]
-            assert mixed[i] == any(match[i, a] and not match[i, b] and sim[i, a] == sim[i, b] for a in range(m) for b in range(m))
-            assert rank[i, : len(hits)].tolist() == hits
-            assert set(column[i, : len(hits)].tolist()) == {j for j in range(m) if match[i, j]}
-            assert (rank[i, len(hits) :] == NOWHERE).all()
+        match, worth = torch.rand(30, m, generator=random) < 0.4, torch.rand(30, m, generator=random).round()
+        worth = (worth + 1) * match
+        turn = torch.randint(m, (30,), generator=random)
+        key = keys(sim, torch.arange(m), turn, m)
+        for graded in (None, worth):
+            rank, column, mixed = places(sim, match, lambda rows, key=key: key[rows], turn, graded)
+            for i in range(30):
+                ordered = sorted(range(m), key=lambda j: (-sim[i, j].item(), (j - turn[i].item()) % m))
+                hits = [1 + p for p, j in enumerate(ordered) if match[i, j]]
+                what = match[i] if graded is None else worth[i]
+                pairs = itertools.combinations(range(m), 2)
+                assert mixed[i] == any(what[a] != what[b] and sim[i, a] == sim[i, b] for a, b in pairs)
+                if graded is None or not mixed[i]:
+                    assert rank[i, : len(hits)].tolist() == hits
+                    assert [ordered[p - 1] for p in hits] == column[i, : len(hits)].tolist() or not mixed[i]
+                assert set(column[i, : len(hits)].tolist()) == {j for j in range(m) if match[i, j]}
+                assert (rank[i, len(hits) :] == NOWHERE).all()
 
 
 def test_a_camera_leaves_out_its_own_pictures_of_the_class():

@@ -89,9 +89,8 @@ def read_published(name: str, root: str | Path, *, subset: bool = False) -> Data
     """
     known = {plain(key): key for key in BENCHMARKS}
     if plain(name) not in known:
-        raise ValueError(
-            f"There is no published data set {name!r}.{nearest(name, BENCHMARKS)} There are {', '.join(BENCHMARKS)}."
-        )
+        others = nearest(name, BENCHMARKS) or f" There are {', '.join(BENCHMARKS)}."
+        raise ValueError(f"There is no published data set {name!r}.{others}")
     key = known[plain(name)]
     return BENCHMARKS[key].open(key, Path(root).expanduser(), subset=subset)
 

@@ -6,6 +6,7 @@ pictures of 196 classes compare with none on the 8,131 of 98.)
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +14,12 @@ import numpy as np
 
 from isometry.data.data import Data
 from isometry.data.published.benchmark import Benchmark
-from isometry.data.published.layout import cut, labelled, lines, need, table
+from isometry.data.published.layout import cut, labelled, lines, need, table, whole
 from isometry.data.published.matlab import load_matlab, records
+
+
+COLUMNS = ("fname", "x1", "y1", "x2", "y2", "class")
+"""Of the tables, which have no header."""
 
 
 class Car(NamedTuple):
@@ -77,11 +82,17 @@ def two_archives(root: Path) -> tuple[list[Car], dict[int, str]]:
 def annotated(found: dict, path: Path, name: str, folder: str) -> list[Car]:
     """The records `annotations`; a copy of the devkit without `class` is the one without the test's labels."""
     rows = records(found, "annotations", path)
-    wanted = (name, "class", "bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
+    wanted = (name, "bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", "class")
     if lacking := [field for field in wanted if field not in (rows.dtype.names or ())]:
         raise ValueError(f"{path} has annotations without {lacking[0]!r}: the file with labels is wanted.")
-    whole = [(str(row[name]), int(row["class"]), *(int(row[side]) for side in wanted[2:])) for row in rows]
-    return [Car(folder + file.strip(), number, (x1, y1, x2, y2)) for file, number, x1, y1, x2, y2 in whole]
+    cells = [[str(row[field]) for field in wanted] for row in rows]
+    return [Car(folder + file.strip(), *numbers_of(numbers, path)) for file, *numbers in cells]
+
+
+def numbers_of(cells: Sequence[str], path: Path) -> tuple[int, tuple[int, int, int, int]]:
+    """The class and the box, from the four sides of the box and the class."""
+    left, top, right, bottom, number = (whole(cell, path) for cell in cells)
+    return number, (left, top, right, bottom)
 
 
 def numbered(found: dict) -> dict[int, str]:
@@ -96,15 +107,11 @@ def tables(root: Path) -> tuple[list[Car], dict[int, str]]:
     cars = []
     for part in ("train", "test"):
         path = need(root, f"anno_{part}.csv")
-        for file, *numbers in zip(*table(path, names=("fname", "x1", "y1", "x2", "y2", "class")).values(), strict=True):
-            try:
-                x1, y1, x2, y2, number = map(int, numbers)
-                folder = names[number].replace("/", "-")
-            except (ValueError, KeyError):
-                raise ValueError(
-                    f"{path} says {', '.join(numbers)} of {file}: a box and a class of names.csv."
-                ) from None
-            cars.append(Car(f"{pictures}/{part}/{folder}/{file}", number, (x1, y1, x2, y2)))
+        for file, *numbers in zip(*table(path, names=COLUMNS).values(), strict=True):
+            car = Car(file, *numbers_of(numbers, path))
+            if car.number not in names:
+                raise ValueError(f"{path} says that {file} is of class {car.number}, and names.csv has {len(names)}.")
+            cars.append(car._replace(path=f"{pictures}/{part}/{names[car.number].replace('/', '-')}/{file}"))
     return cars, names
 
 

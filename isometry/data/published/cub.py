@@ -11,18 +11,19 @@ from pathlib import Path
 
 from isometry.data.data import Data
 from isometry.data.published.benchmark import Benchmark
-from isometry.data.published.layout import cut, labelled, need, rows
+from isometry.data.published.layout import cut, labelled, need, rows, whole
 
 
 def read_cub(root: Path) -> Data:
     """`images.txt` (id, path) and `image_class_labels.txt` (id, class from 1); pictures below `images`."""
     paths = dict(rows(need(root, "images.txt"), 2))
-    number = by_image(need(root, "image_class_labels.txt"), 2, paths)
+    path = need(root, "image_class_labels.txt")
+    number = {image: whole(cell, path) for image, [cell] in by_image(path, 2, paths).items()}
     return labelled(
         root,
         [f"images/{path}" for path in paths.values()],
         [path.split("/")[0] for path in paths.values()],
-        split=tuple("train" if int(number[image][0]) <= 100 else "test" for image in paths),
+        split=tuple("train" if number[image] <= 100 else "test" for image in paths),
     )
 
 
@@ -30,10 +31,10 @@ def read_cub_boxes(root: Path) -> Data:
     """The same, each picture cut to its bird: `bounding_boxes.txt` (id, left, top, width, height)."""
     data = read_cub(root)
     ids = [image for image, _ in rows(root / "images.txt", 2)]
-    known = by_image(need(root, "bounding_boxes.txt"), 5, ids)
-    sides = [[float(side) for side in known[image]] for image in ids]
-    boxes = [[round(x), round(y), round(x + w), round(y + h)] for x, y, w, h in sides]
-    return cut(data, boxes)
+    path = need(root, "bounding_boxes.txt")
+    known = by_image(path, 5, ids)
+    boxes = [[whole(side, path) for side in known[image]] for image in ids]
+    return cut(data, [[left, top, left + width, top + height] for left, top, width, height in boxes])
 
 
 def by_image(path: Path, columns: int, ids: Iterable[str]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ class with it here, whatever the numbers say.
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -33,7 +34,7 @@ def read_gldv2(root: Path) -> Data:
 def read_gldv2_full(root: Path) -> Data:
     """The same with the whole training part, `train.csv` (id, url, landmark_id)."""
     path = named(root, "train.csv")
-    found = table(path)
+    found = table(path, only=("id", "landmark_id"))
     pairs = zip(column(found, path, "id"), column(found, path, "landmark_id"), strict=True)
     return assembled(root, [(picture("train", image), f"train {landmark}") for image, landmark in pairs])
 
@@ -52,40 +53,62 @@ def clean(root: Path) -> Items:
 
 
 def assembled(root: Path, train: Items) -> Data:
-    """Training pictures, then the index, then the queries that count, whose class is that of all their matches."""
+    """The index, then the queries that count, whose class is that of all their matches, then training pictures: so ids of
+    index and queries are the same whatever trains.
+    """
     landmark = index_landmarks(root)
-    start = len(train)
-    place = {image: start + i for i, image in enumerate(landmark)}
-    path = need(root, *SOLUTION)
-    found = table(path)
-    queries, ignored, lost = [], 0, 0
-    for query, images, usage in zip(*(column(found, path, name) for name in ("id", "images", "Usage")), strict=True):
-        if images.lower() in IGNORED or usage.lower() == "ignored":
-            ignored += 1
-            continue
-        lost += sum(image not in place for image in images.split())
-        matches = [image for image in images.split() if image in place]
-        kinds = {landmark[image] for image in matches}
-        queries.append((query, matches, kinds.pop() if len(kinds) == 1 else "", usage))
+    queries, notes = queries_of(root, landmark)
     index = [(picture("index", image), label) for image, label in landmark.items()]
-    items = [*train, *index, *((picture("test", query), label) for query, _, label, _ in queries)]
-    part = ["train"] * len(train) + ["gallery"] * len(index) + ["query"] * len(queries)
-    usage = class_ids([""] * (len(train) + len(index)) + [usage for *_, usage in queries])
+    items = [*index, *((picture("test", query.image), query.label) for query in queries), *train]
+    place = torch.arange(len(items))
+    held = len(index) + len(queries)
     data = labelled(
         root,
         [path for path, _ in items],
         [label for _, label in items],
-        split=["train" if own == "train" else "test" for own in part],
-        is_query=torch.tensor([own == "query" for own in part], dtype=torch.bool),
-        is_gallery=torch.tensor([own == "gallery" for own in part], dtype=torch.bool),
+        split=["test"] * held + ["train"] * len(train),
+        is_query=(place >= len(index)) & (place < held),
+        is_gallery=place < len(index),
     )
+    usage = class_ids([""] * len(index) + [query.usage for query in queries] + [""] * len(train))
+    lists = ({"relevant": query.matches} for query in queries)
+    return dataclasses.replace(
+        data,
+        judged=(*[{}] * len(index), *lists, *[{}] * len(train)),
+        category=usage.labels,
+        categories=usage.classes,
+        notes=notes,
+    )
+
+
+class Query(NamedTuple):
+    """A query, its class ("" where its matches are of several), its matches as positions in the index, and its usage."""
+
+    image: str
+    label: str
+    matches: tuple[int, ...]
+    usage: str
+
+
+def queries_of(root: Path, landmark: dict[str, str]) -> tuple[list[Query], tuple[str, ...]]:
+    """The queries of the solution that are not to be ignored, and what is to be said of them."""
+    place = {image: i for i, image in enumerate(landmark)}
+    path = need(root, *SOLUTION)
+    found = table(path)
+    queries, ignored, lost = [], 0, 0
+    for image, images, usage in zip(*(column(found, path, name) for name in ("id", "images", "Usage")), strict=True):
+        if images.lower() in IGNORED or usage.lower() == "ignored":
+            ignored += 1
+            continue
+        listed = images.split()
+        matches = [match for match in listed if match in place]
+        lost += len(listed) - len(matches)
+        kinds = {landmark[match] for match in matches}
+        label = kinds.pop() if len(kinds) == 1 else ""
+        queries.append(Query(image, label, tuple(place[match] for match in matches), usage))
     notes = [f"{ignored:,} queries are marked to be ignored, and were"] * bool(ignored)
     notes += [f"{lost:,} matches that the solution lists are not in the index"] * bool(lost)
-    judged = [{}] * (len(train) + len(index))
-    judged += [{"relevant": tuple(place[image] for image in matches)} for _, matches, *_ in queries]
-    return dataclasses.replace(
-        data, judged=tuple(judged), category=usage.labels, categories=usage.classes, notes=tuple(notes)
-    )
+    return queries, tuple(notes)
 
 
 def index_landmarks(root: Path) -> dict[str, str]:

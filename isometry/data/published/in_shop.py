@@ -13,7 +13,7 @@ import torch
 from isometry.data.data import Data
 from isometry.data.labels import class_ids
 from isometry.data.published.benchmark import Benchmark
-from isometry.data.published.layout import cut, labelled, lines, need, rows
+from isometry.data.published.layout import cut, labelled, lines, need, rows, whole
 
 PARTITION = ("list_eval_partition.txt", "Eval/list_eval_partition.txt")
 BOXES = ("list_bbox_inshop.txt", "Anno/list_bbox_inshop.txt")
@@ -33,7 +33,7 @@ def read_in_shop_boxes(root: Path) -> Data:
     """The same as `read_in_shop`, each picture cut to its item: `[Anno/]list_bbox_inshop.txt`."""
     data = read_in_shop(root)
     path = need(root, *BOXES)
-    known = {name: tuple(map(int, sides)) for name, _, _, *sides in rows(path, 7, skip=2)}
+    known = {name: [whole(side, path) for side in sides] for name, _, _, *sides in rows(path, 7, skip=2)}
     names = [name for name, _, _ in rows(need(root, *PARTITION), 3, skip=2)]
     if lacking := [name for name in names if name not in known]:
         raise ValueError(f"{path} has no box for {len(lacking):,} pictures; the first is {lacking[0]}.")

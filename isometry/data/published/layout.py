@@ -68,10 +68,11 @@ def seen(path: str) -> bool:
     return visible(name) or name in (".", "..")
 
 
-def table(path: Path, *, names: Sequence[str] = ()) -> dict[str, list[str]]:
+def table(path: Path, *, names: Sequence[str] = (), only: Sequence[str] = ()) -> dict[str, list[str]]:
     """A comma-separated table: its columns by name, as text, blanks around names and cells left out.
 
-    `names` is for tables without a header.
+    Args:
+        names: of the columns, for tables without a header. only: the columns that are read, for large tables.
 
     Raises:
         ValueError: for a file that is no table.
@@ -82,6 +83,7 @@ def table(path: Path, *, names: Sequence[str] = ()) -> dict[str, list[str]]:
         frame = pd.read_csv(
             path, header=None if names else 0, names=list(names) or None, dtype=str, keep_default_na=False,
             encoding="utf-8-sig", encoding_errors="surrogateescape", skipinitialspace=True, index_col=False,
+            usecols=(lambda name: str(name).strip() in only) if only else None,
         )  # fmt: skip
     except ValueError as error:  # pandas' own errors are of this kind
         raise ValueError(f"{path} is no table that can be read: {' '.join(str(error).split())}") from None
@@ -98,6 +100,18 @@ def column(found: dict[str, list[str]], path: Path, *names: str) -> list[str]:
         if name in found:
             return found[name]
     raise ValueError(f"{path} has no column {' or '.join(map(repr, names))}; its columns: {', '.join(found)}.")
+
+
+def whole(cell: str, path: Path) -> int:
+    """A cell as a whole number; fractions are rounded.
+
+    Raises:
+        ValueError: for a cell that is no number.
+    """
+    try:
+        return round(float(cell))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{path} has {cell!r} where a number is expected.") from None
 
 
 def labelled(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from isometry.data.data import Data
 from isometry.data.published.benchmark import Benchmark
-from isometry.data.published.shots import by_camera, count, known_as, shots_in
+from isometry.data.published.shots import Shot, by_camera, shots_in
 
 NAME = re.compile(r"(-?\d+)_c(\d+)")
 JUNK = "-1"
@@ -20,22 +20,21 @@ JUNK = "-1"
 
 def read_market(root: Path, *, more: tuple[str, ...] = ()) -> Data:
     """`bounding_box_train`, `query`, `bounding_box_test`, and folders of `more` pictures for the gallery."""
-
-    def people(folder: str) -> list:
-        return known_as(shots_in(root, folder, NAME, "0002_c1s1_000451_03.jpg"), {"0": ""})
-
-    gallery = [shot for folder in ("bounding_box_test", *more) for shot in people(folder)]
-    kept = [shot for shot in gallery if shot.label != JUNK]
-    return by_camera(
-        root,
-        train=[shot for shot in people("bounding_box_train") if shot.label != JUNK],
-        query=people("query"),
-        gallery=kept,
-        notes=(
-            *count(len(gallery) - len(kept), "junk pictures (person −1) were left out of the gallery"),
-            *count(sum(not shot.label for shot in kept), "distractors of the gallery (person 0) have no label"),
-        ),
+    train, query, *searched = (
+        people(root, folder) for folder in ("bounding_box_train", "query", "bounding_box_test", *more)
     )
+    every = [shot for shots in searched for shot in shots]
+    gallery = [shot for shot in every if shot.label != JUNK]
+    junk, nobody = len(every) - len(gallery), sum(not shot.label for shot in (*train, *query, *gallery))
+    notes = [f"{junk:,} junk pictures (person −1) were left out of the gallery"] * bool(junk)
+    notes += [f"{nobody:,} pictures of person 0 (distractors) have no label"] * bool(nobody)
+    return by_camera(root, train=train, query=query, gallery=gallery, notes=notes)
+
+
+def people(root: Path, folder: str) -> list[Shot]:
+    """The pictures of a folder. Person 0 is nobody known."""
+    shots = shots_in(root, folder, NAME, "0002_c1s1_000451_03.jpg")
+    return [shot._replace(label="") if shot.label == "0" else shot for shot in shots]
 
 
 MARKET = Benchmark(

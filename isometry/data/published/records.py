@@ -60,7 +60,7 @@ def read_records(root: Path) -> Data:
 def by_key(path: Path) -> dict[int, int]:
     """Where the record of each key begins."""
     try:
-        return dict(tuple(map(int, line.split())) for line in lines(path))
+        return {int(key): int(at) for key, at in map(str.split, lines(path))}
     except ValueError:
         raise ValueError(f"{path} is not 'key offset' in every row.") from None
 

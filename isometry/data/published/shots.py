@@ -9,7 +9,7 @@ has no class: it can be found instead of a match, and never is one.
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,13 +80,3 @@ def named(path: str, pattern: re.Pattern[str], like: str) -> Shot:
     if match is None:
         raise ValueError(f"{path} is not called like {like}: its name gives class and camera.")
     return Shot(path, str(int(match[1])), str(int(match[2])))
-
-
-def known_as(shots: Iterable[Shot], names: dict[str, str]) -> list[Shot]:
-    """The same pictures, classes called by other names."""
-    return [shot._replace(label=names.get(shot.label, shot.label)) for shot in shots]
-
-
-def count(number: int, what: str) -> tuple[str, ...]:
-    """A note of something that was met, if it was: ("3 pictures of nobody were left out",)."""
-    return (f"{number:,} {what}",) * bool(number)

@@ -4,8 +4,8 @@ Test lists of 800, 1,600, 2,400, 3,200, 6,000 and 13,164 vehicles: each makes a 
 Two protocols are in use, and their numbers do not compare:
 
 - metric learning lets every test picture search all others: the data as it is read;
-- re-identification draws one picture of each vehicle as the gallery and lets the others search it, ten times:
-  `one_shot(data.part("test"), seed)` is one draw.
+- re-identification draws one picture of each vehicle as the gallery and lets the others search it, ten times: the
+  protocol `single_shot`, on the same data.
 
 The counts of the published lists are not the paper's: vehicles with forged plates were found after it, and the lists
 corrected.
@@ -14,8 +14,6 @@ corrected.
 import dataclasses
 from functools import partial
 from pathlib import Path
-
-import torch
 
 from isometry.data.data import Data
 from isometry.data.published.benchmark import Benchmark
@@ -32,27 +30,6 @@ def read_vehicle_id(root: Path, *, vehicles: int = 800) -> Data:
         [vehicle for _, vehicle in (*train, *test)],
         split=("train",) * len(train) + ("test",) * len(test),
     )
-
-
-def one_shot(data: Data, seed: int = 0) -> Data:
-    """One picture of each class, drawn at random, is the gallery; all others are queries.
-
-    The draw depends on the seed, the classes and the order of the pictures, and on nothing else.
-
-    >>> from isometry.data import read
-    >>> import numpy as np
-    >>> drawn = one_shot(read((np.zeros((6, 8, 8), np.uint8), [1, 1, 2, 2, 2, 1])), seed=1)
-    >>> drawn.labels[drawn.is_gallery].sort().values, int(drawn.is_query.sum())
-    (tensor([0, 1]), 4)
-    """
-    turn = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    turn = turn[data.labels[turn] >= 0]
-    turn = turn[data.labels[turn].argsort(stable=True)]
-    first = torch.ones(len(turn), dtype=torch.bool)
-    first[1:] = data.labels[turn[1:]] != data.labels[turn[:-1]]
-    gallery = torch.zeros(len(data), dtype=torch.bool)
-    gallery[turn[first]] = True
-    return dataclasses.replace(data, is_query=~gallery & (data.labels >= 0), is_gallery=gallery)
 
 
 VEHICLE_ID = Benchmark(

@@ -174,7 +174,10 @@ def test_cars_with_wrong_files(tmp_path):
         read(f"cars:{root}")
     root = photos.cars_tables(tmp_path / "c")
     trees.text(root, "anno_test.csv", ["1.jpg,1,2,3,4,500"])
-    with pytest.raises(ValueError, match=r"anno_test.csv says 1, 2, 3, 4, 500 of 1.jpg"):
+    with pytest.raises(ValueError, match=r"anno_test.csv says that 1.jpg is of class 500, and names.csv has 196"):
+        read(f"subset:cars:{root}")
+    trees.text(root, "anno_test.csv", ["1.jpg,1,2,three,4,5"])
+    with pytest.raises(ValueError, match=r"anno_test.csv has 'three' where a number is expected"):
         read(f"subset:cars:{root}")
 
 

@@ -17,7 +17,7 @@ from isometry.data.published.benchmark import Benchmark
 from isometry.data.published.checksums import book, checksums
 from isometry.data.published.layout import Missing, column, labelled, lines, need, rows, table
 from isometry.data.published.pickles import load_pickle
-from tests.data.published import trees
+from tests.data.published import photos, trees
 
 
 def read_toy(root: Path):
@@ -66,6 +66,8 @@ def test_an_unknown_name_says_the_nearest(toy):
     with pytest.raises(ValueError, match=r"no published data set 'cbu'. Did you mean 'cub'\?") as error:
         read(f"cbu:{toy}")
     assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=r"no published data set 'qqqqq'\. There are cub, .*, sop, "):
+        read(f"qqqqq:{toy}")
 
 
 @pytest.mark.parametrize("path", ["C:\\birds", "c:/birds", "https://x.org/cub", "birds", "./cub:", "s3://cub"])
@@ -121,6 +123,26 @@ def test_counts_from_memory_warn(toy, monkeypatch):
     monkeypatch.setitem(BENCHMARKS, "toy", dataclasses.replace(TOY, verified={}, recalled={"images": 9}))
     with pytest.warns(UserWarning, match="expected 9 images, found 8"):
         assert "not verified" in read(toy).notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "tree"),
+    [
+        ("cub", trees.cub), ("cars", photos.cars_one_archive), ("cars", photos.cars_two_archives),
+        ("cars", photos.cars_tables), ("sop", photos.sop), ("in_shop", photos.in_shop), ("inat2018", photos.inat2018),
+        ("gldv2", photos.gldv2), ("roxford", photos.revisited), ("omniglot", photos.omniglot),
+        (None, photos.mini_imagenet), (None, photos.dyml), (None, photos.dyml_product),
+    ],
+)  # fmt: skip
+def test_a_layout_tells_its_data_set(tmp_path, name, tree):
+    tree(tmp_path)
+    assert recognise(tmp_path) == name
+
+
+def test_a_plain_folder_is_no_data_set(tmp_path):
+    for path in ("train/a/1.jpg", "train/b/1.jpg", "test/c/1.jpg", "test/c/2.jpg"):
+        trees.put(tmp_path, path)
+    assert recognise(tmp_path) is None
 
 
 def test_two_data_sets_of_one_layout_are_not_recognised(toy, monkeypatch):

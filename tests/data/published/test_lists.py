@@ -18,14 +18,16 @@ def test_gldv2_clean(tmp_path):
     assert data.part("train").paths == tuple(
         f"train/{n[0]}/{n[1]}/{n[2]}/{n}.jpg" for n in ("aaa1", "aab2", "bcd3", "bcd4")
     )
-    assert data.is_gallery.tolist() == [False] * 4 + [True] * 3 + [False] * 3
-    assert data.is_query.tolist() == [False] * 7 + [True] * 3
-    assert [dict(lists) for lists in data.judged] == [{}] * 7 + [
-        {"relevant": (5, 4)}, {"relevant": (6,)}, {"relevant": (4, 6)},
-    ]  # fmt: skip
-    assert [data.categories[c] for c in data.category[7:].tolist()] == ["Public", "Private", "Public"]
+    assert data.is_gallery.tolist() == [True] * 3 + [False] * 7
+    assert data.is_query.tolist() == [False] * 3 + [True] * 3 + [False] * 4
+    matches = ({"relevant": (1, 0)}, {"relevant": (2,)}, {"relevant": (0, 2)})
+    assert data.judged == (*[{}] * 3, *matches, *[{}] * 4)
+    assert [data.categories[c] for c in data.category[3:6].tolist()] == ["Public", "Private", "Public"]
     assert "1 queries are marked to be ignored, and were" in data.notes
     assert data.images[9].shape == (3, 6, 8)
+    other = read(f"subset:gldv2_full:{tmp_path}")  # another training part, the same test
+    assert other.part("test").ids.tolist() == data.part("test").ids.tolist()
+    assert other.part("test").judged == data.part("test").judged
     with pytest.raises(ValueError, match=r"expected 761,757 gallery images and 1,129 query images and 1,580,470 train"):
         read(tmp_path)
 
@@ -34,9 +36,9 @@ def test_gldv2_numbers_of_the_index_are_not_those_of_training(tmp_path):
     data = read(f"subset:gldv2_full:{photos.gldv2(tmp_path)}")
     assert data.split.count("train") == 5
     classes = [data.classes[y] if y >= 0 else "" for y in data.labels.tolist()]
-    assert classes[:5] == ["train 5", "train 5", "train 7", "train 7", "train 7"]
-    assert classes[5:8] == ["index 5", "index 5", "index 6"]
-    assert classes[8:] == ["index 5", "index 6", ""]  # the last query has matches of two landmarks
+    assert classes[6:] == ["train 5", "train 5", "train 7", "train 7", "train 7"]
+    assert classes[:3] == ["index 5", "index 5", "index 6"]
+    assert classes[3:6] == ["index 5", "index 6", ""]  # the last query has matches of two landmarks
 
 
 def test_gldv2_retrieval_needs_no_training_part(tmp_path):

@@ -97,11 +97,10 @@ def test_what_is_damaged_is_told(faces):
     with pytest.raises(ValueError, match=r"train\.idx lacks 2 of 4 pictures, first 3"):
         read_records(faces)
     trees.text(faces, "train.idx", ["0\t0", "1\t4", "2\t8", "3\t9", "4\t9"])
-    with pytest.raises(ValueError, match="no record begins at byte 4, where train.idx says"):
+    with pytest.raises(ValueError, match=r"no record begins at byte 4, where train\.idx says"):
         read_records(faces)
-    trees.text(faces, "train.idx", ["0\t0", "1\t9999999"])
     trees.text(faces, "train.idx", [f"{i}\t{i * 9999999}" for i in range(5)])
-    with pytest.raises(ValueError, match="train.idx looks for records beyond"):
+    with pytest.raises(ValueError, match=r"train\.idx looks for records beyond"):
         read_records(faces)
     trees.text(faces, "train.idx", ["0 a"])
     with pytest.raises(ValueError, match="is not 'key offset' in every row"):

@@ -1,6 +1,7 @@
 """People and vehicles by camera, in the published layouts, with what is wrong in them."""
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from isometry.data import read, split
 from isometry.data.published.cuhk03 import read_classic, read_cuhk03
 from isometry.data.published.market import read_market
 from isometry.data.published.msmt17 import read_msmt17
-from isometry.data.published.vehicle_id import one_shot, read_vehicle_id
+from isometry.data.published.vehicle_id import read_vehicle_id
 from isometry.data.published.veri776 import read_veri776
 from isometry.data.published.veri_wild import read_veri_wild
+from isometry.protocols.retrieval import evaluate
 from tests.data.published import trees
 
 
@@ -59,7 +61,7 @@ def test_market(market):
     assert data.sequence[data.is_query].tolist() == data.sequence[:1].tolist()  # camera 1, as the first picture
     assert data.notes == (
         "2 junk pictures (person −1) were left out of the gallery",
-        "2 distractors of the gallery (person 0) have no label",
+        "2 pictures of person 0 (distractors) have no label",
     )
     assert found(data)["0001_c1s1_001051_00.jpg"] == (
         {"0001_c2s1_000301_00.jpg"},
@@ -78,6 +80,52 @@ def test_distractors_can_be_found_and_never_match(market):
     assert len(wrong) == 6
     assert (data.labels[data.is_gallery] == -1).sum() == 5
     assert not (data.labels[data.is_query] == -1).any()
+
+
+def test_the_rule_gives_the_published_numbers(tmp_path):
+    """mAP and rank 1 as the published evaluation finds them: a loop that takes out class and camera of the query."""
+    rng = np.random.default_rng(0)
+    for person in range(12):
+        trees.put(tmp_path, f"bounding_box_train/{person + 100:04d}_c1s1_000000_00.jpg")
+        trees.put(tmp_path, f"query/{person:04d}_c{person % 3 + 1}s1_000000_00.jpg")
+        for i, camera in enumerate(rng.integers(1, 4, 5)):
+            trees.put(tmp_path, f"bounding_box_test/{person:04d}_c{camera}s1_00000{i}_00.jpg")
+            trees.put(tmp_path, f"bounding_box_test/-1_c{camera}s{person}_00000{i}_00.jpg")
+    data = read_market(tmp_path).part("test")
+    z = torch.from_numpy(rng.normal(size=(len(data), 4)))
+    unit = (z / z.norm(dim=1, keepdim=True)).numpy()
+    names = [Path(path).name.split("_")[:2] for path in data.paths]
+    person, camera = np.array([int(name[0]) for name in names]), np.array([int(name[1][1]) for name in names])
+    gallery = np.flatnonzero(data.is_gallery.numpy())
+    precision, first = [], []
+    for q in np.flatnonzero(data.is_query.numpy()):
+        if person[q] == 0:
+            continue  # a distractor: the published queries have none
+        kept = gallery[~((person[gallery] == person[q]) & (camera[gallery] == camera[q]))]
+        right = person[kept[np.argsort(-(unit[kept] @ unit[q]))]] == person[q]
+        if right.any():
+            precision.append(np.mean(np.arange(1, right.sum() + 1) / (1 + np.flatnonzero(right))))
+            first.append(float(right[0]))
+    q, g = data.is_query, data.is_gallery
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of queries that no other camera has seen
+        results = evaluate(
+            z[q], data.labels[q], "MAP(), Recall(k=1)", samples=0, ids=data.ids[q], sequence=data.sequence[q],
+            against=(z[g], data.labels[g], data.ids[g], data.sequence[g]),
+        )  # fmt: skip
+    assert float(results["MAP()"]) == pytest.approx(np.mean(precision), abs=1e-6)
+    assert float(results["Recall(k=1)"]) == pytest.approx(np.mean(first), abs=1e-6)
+
+
+def test_a_split_keeps_queries_and_gallery(market):
+    for person in (20, 21, 22):
+        trees.put(market, f"bounding_box_train/{person:04d}_c1s1_000451_03.jpg")
+        trees.put(market, f"bounding_box_train/{person:04d}_c2s1_000451_03.jpg")
+    parts = split(read_market(market))
+    assert int(parts.test.is_query.sum()) == 1
+    assert parts.test.sequence is not None
+    assert parts.validation.is_query is None
+    assert not set(parts.validation.present().tolist()) & set(parts.train.present().tolist())
 
 
 def test_market_is_recognised_and_its_counts_are_asked_for(market):
@@ -213,25 +261,6 @@ def test_vehicle_id_is_leave_one_out(vehicle_id):
         read(vehicle_id)
     with pytest.raises(FileNotFoundError, match=r"test_list_2400\.txt is missing"):
         read(f"vehicleid_2400:{vehicle_id}")
-
-
-def test_one_picture_of_each_vehicle_is_drawn(vehicle_id):
-    test = read_vehicle_id(vehicle_id).part("test")
-    draws = [one_shot(test, seed) for seed in range(60)]
-    for drawn in draws:
-        assert drawn.labels[drawn.is_gallery].sort().values.tolist() == test.present().tolist()
-        assert torch.equal(drawn.is_query, ~drawn.is_gallery)
-    share = torch.stack([drawn.is_gallery for drawn in draws]).float().mean(0)
-    size = torch.bincount(test.labels)[test.labels]
-    torch.testing.assert_close(share, 1 / size.float(), atol=0.2, rtol=0)  # every picture of a vehicle is as likely
-    assert torch.equal(draws[3].is_gallery, one_shot(test, 3).is_gallery)
-
-
-def test_pictures_of_nobody_are_not_drawn():
-    data = read((np.zeros((4, 8, 8), np.uint8), [-1, 5, 5, -1]))
-    drawn = one_shot(data)
-    assert int(drawn.is_gallery.sum()) == int(drawn.is_query.sum()) == 1
-    assert drawn.labels[drawn.is_query | drawn.is_gallery].tolist() == [0, 0]
 
 
 INFO = ["id/image;Camera ID;Time;Model;Type;Color", "00001/000001;105;2018-03-11 08:36:19;Audi;SUV;White",

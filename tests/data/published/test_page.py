@@ -1,0 +1,30 @@
+"""The page on published data sets says what the readers check."""
+
+from pathlib import Path
+
+import pytest
+
+from isometry.data.published import BENCHMARKS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text()
+
+
+def entry(name):
+    """What the page calls a data set; the levels of DyML share a line."""
+    return f"`{'_'.join(name.split('_')[:2])}_…`" if name.startswith("dyml_") else f"`{name}`"
+
+
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if entry(name) in PAGE])
+def test_the_page_gives_the_counts_that_are_checked(name):
+    benchmark = BENCHMARKS[name]
+    missing = [
+        f"{count:,} {what}"
+        for what, count in {**benchmark.verified, **benchmark.recalled}.items()
+        if f"{count:,}" not in PAGE
+    ]
+    assert not missing
+
+
+def test_the_page_names_the_retrieval_benchmarks():
+    wanted = ("cub", "cars", "sop", "in_shop", "inat2018", "roxford", "rparis", "gldv2", "omniglot", "mini_imagenet")
+    assert [name for name in BENCHMARKS if name.startswith((*wanted, "dyml_")) and entry(name) not in PAGE] == []
