@@ -34,7 +34,7 @@ SAMPLE = {"num_classes": 100, "dim": 128, "in_features": 512}  # what the data w
 TITLES = {
     "relation": "Relations", "heads": "Heads and pools", "metrics": "Metrics", "losses": "Losses", "regularisers": "Regularisers",
     "miners": "Miners", "references": "References", "similarities": "Similarities", "samplers": "Samplers", "trunks": "Trunks",
-    "transforms": "Transforms", "rerank": "Re-rankings",
+    "transforms": "Transforms", "rerank": "Re-rankings", "codes": "Codes",
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
          "Weigh": "GeneralPairWeighting(weigh={})"}  # fmt: skip

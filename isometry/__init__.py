@@ -7,7 +7,7 @@ from isometry.version import __version__
 
 if TYPE_CHECKING:
     from isometry import data, heads, losses, metrics, miners, references, regularisers, samplers, similarities, trunks
-    from isometry import rerank
+    from isometry import codes, rerank
     from isometry.api import load, train
     from isometry.comparison import compare
     from isometry.component import Component
@@ -23,7 +23,7 @@ _HOME = {
     "compare": "comparison",
 }  # fmt: skip
 _PACKAGES = ("data", "heads", "losses", "metrics", "miners", "references", "regularisers", "samplers", "schemes",
-             "similarities", "trunks", "rerank", "relation", "ops", "protocols", "report")  # fmt: skip
+             "similarities", "trunks", "rerank", "codes", "relation", "ops", "protocols", "report")  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -43,7 +43,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Component", "Embedded", "Relation", "__version__", "compare", "data", "evaluate", "heads", "load", "losses",
+    "Component", "Embedded", "Relation", "__version__", "codes", "compare", "data", "evaluate", "heads", "load", "losses",
     "memory_budget", "metrics", "miners", "parse", "references", "regularisers", "rerank", "samplers", "similarities", "train",
     "trunks",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ LAYERS = (
     ("engine", "caching"),
     ("term",),
     ("loss",),
-    ("losses", "regularisers", "heads", "trunks", "samplers", "rerank"),
+    ("losses", "regularisers", "heads", "trunks", "samplers", "rerank", "codes"),
     ("expression",),
     ("data", "scheme", "schemes"),
     ("catalogue", "model", "protocols"),

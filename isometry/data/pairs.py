@@ -80,3 +80,17 @@ class Paired(NamedTuple):
     data: Data
     pairs: Pairs
     templates: Templates | None = None
+
+
+class Search(NamedTuple):
+    """Templates of one gallery, the templates that search it, and whom they show. Some probes show nobody who is there.
+
+    Attributes:
+        gallery, probe: positions of templates.
+        gallery_subject, probe_subject: whom each of them shows.
+    """
+
+    gallery: Int64[Tensor, " g"]
+    gallery_subject: Int64[Tensor, " g"]
+    probe: Int64[Tensor, " q"]
+    probe_subject: Int64[Tensor, " q"]

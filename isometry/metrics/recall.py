@@ -1,5 +1,6 @@
 """Recall@k as metric learning means it (Jégou, Douze and Schmid, TPAMI 2011; Oh Song et al., CVPR 2016)."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -33,8 +34,12 @@ class Recall(Metric):
         return ranking.hits[:, : self.k].any(1).float()
 
     def expected(self, ties: Ties) -> Float[Tensor, " n"]:
-        """1 − Π over groups of C(g − h, d) / C(g, d), where d of the group's g items, h of them relevant, are shown."""
-        return 1 - no_hit(ties.size, ties.hits, ties.within(self.k)).prod(1)
+        """1 if a group that is shown whole holds a hit, else 1 − C(g − h, d) / C(g, d): d of a group's g items are shown."""
+        shown = ties.within(self.k)
+        whole = shown == ties.size
+        last = (~whole).byte().argmax(1, keepdim=True)  # the group that is cut, if any is
+        size, hits, drawn = (x.gather(1, last) for x in (ties.size, ties.hits, shown))
+        return torch.where((whole & (ties.hits > 0)).any(1), 1, 1 - no_hit(size, hits, drawn)[:, 0])
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
         return ranking.best(ranking.within(self.k))

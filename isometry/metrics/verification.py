@@ -131,7 +131,16 @@ class FNMR(Statistic):
 
 
 def pair_steps(space: Space) -> tuple[Pairs, roc.Steps]:
-    """The pairs of a space, and what a falling threshold accepts of them; one pass for all statistics."""
+    """The pairs of a space, and what a falling threshold accepts of them; one pass for all statistics.
+
+    Raises:
+        ValueError: where labels are neither classes nor label sets.
+    """
+    if space.y.is_floating_point() or (space.y.ndim == 2 and space.y.dtype != torch.bool):
+        raise ValueError(
+            "Pairs are genuine or impostors where labels are classes, int64 [n], or label sets, bool [n L]; "
+            f"got {str(space.y.dtype)[6:]} {list(space.y.shape)}."
+        )
     return space.once("pair steps", lambda: _counted(space))
 
 

@@ -26,12 +26,12 @@ from isometry.protocols.scores import Scores
 from isometry.protocols.sides import Side, say_what_is_scored, sides
 from isometry.relation import same_class, shared_labels
 from isometry.rerank.reranking import Reranking
-from isometry.similarities import cosine, euclidean, squared_euclidean
+from isometry.similarities import cosine, dot, euclidean, squared_euclidean
 
 __all__ = ["Result", "Results", "evaluate"]
 
 RANKS_LIKE: dict[Any, Callable[..., Tensor]] = {
-    cosine: inner, euclidean: minus_distance, squared_euclidean: minus_distance,
+    cosine: inner, dot: inner, euclidean: minus_distance, squared_euclidean: minus_distance,
 }  # fmt: skip
 """Similarities that a fast search can stand for, once rows are embedded."""
 

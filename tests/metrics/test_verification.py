@@ -12,6 +12,7 @@ from sklearn import metrics
 from isometry.metrics.statistic import Space
 from isometry.metrics.verification import AUROC, EER, FNMR, TAR, AveragePrecisionOfPairs, VerificationAccuracy
 from isometry.ops.ranking import inner
+from isometry.protocols.retrieval import evaluate
 
 ALL = [AUROC(), AveragePrecisionOfPairs(), EER(), TAR(far=0.01), FNMR(fmr=0.01), VerificationAccuracy()]
 
@@ -115,7 +116,7 @@ def test_random_embeddings_score_chance():
 def test_label_sets_match_where_they_share_a_label():
     z, y = clustered(60, 6)
     sets = torch.nn.functional.one_hot(y, 6).bool()
-    assert AUROC().measure(space(z, sets)) .value == pytest.approx(AUROC().measure(space(z, y)).value, abs=1e-12)  # fmt: skip
+    assert AUROC().measure(space(z, sets)).value == pytest.approx(AUROC().measure(space(z, y)).value, abs=1e-12)  # fmt: skip
 
 
 def test_no_interval_is_claimed():
@@ -133,3 +134,13 @@ def test_what_cannot_be_measured_is_refused():
     for labels in (torch.arange(40), torch.full((40,), -1)):
         with pytest.raises(ValueError, match="no genuine pair"):
             EER().measure(space(z, labels))
+    for labels in (torch.rand(40), torch.randint(0, 3, (40, 2))):
+        with pytest.raises(ValueError, match="labels are classes"):
+            EER().measure(space(z, labels))
+
+
+def test_they_are_asked_for_by_name():
+    z, y = clustered(100, 8)
+    results = evaluate(z, y, "Recall(k=1), AUROC(), EER(), TAR(far=0.1), FNMR(fmr=0.1)", similarity="dot")
+    for statistic in (AUROC(), EER(), TAR(far=0.1), FNMR(fmr=0.1)):
+        assert results[repr(statistic)].value == pytest.approx(statistic.measure(space(z, y)).value, abs=1e-12)

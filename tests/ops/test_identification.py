@@ -72,7 +72,8 @@ def test_equals_are_ranked_in_expectation():
 def test_more_items_of_an_identity_count_once():
     g = torch.tensor([[1.0, 0.0]] * 5 + [[0.0, 1.0]])
     y_g = torch.tensor([0] * 5 + [1])
-    found = identify(torch.tensor([[1.0, 0.9]]), torch.tensor([1]), torch.tensor([9]), g, y_g, torch.arange(6), compare=inner)  # fmt: skip
+    probe, ids = torch.tensor([[1.0, 0.9]]), torch.tensor([9])
+    found = identify(probe, torch.tensor([1]), ids, g, y_g, torch.arange(6), compare=inner)
     assert (found.above[0], found.equal[0]) == (1, 0)
 
 

@@ -17,7 +17,6 @@ from isometry.data.published.benchmark import Benchmark
 from isometry.data.published.layout import cut, labelled, lines, need, table, whole
 from isometry.data.published.matlab import load_matlab, records
 
-
 COLUMNS = ("fname", "x1", "y1", "x2", "y2", "class")
 """Of the tables, which have no header."""
 

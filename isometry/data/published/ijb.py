@@ -21,10 +21,10 @@ from torch import Tensor
 
 from isometry.data.data import Data
 from isometry.data.images import Paths
-from isometry.data.pairs import Paired, Pairs, Templates
+from isometry.data.pairs import Paired, Pairs, Search, Templates
 from isometry.data.published.aligned import Aligned
 from isometry.data.published.benchmark import Benchmark
-from isometry.data.published.layout import Missing, labelled, need
+from isometry.data.published.layout import Missing, labelled, need, table
 
 
 def read_ijb(root: Path, *, name: str) -> Data:
@@ -67,11 +67,30 @@ def ijb_pairs(root: Path, data: Data, *, name: str) -> Paired:
     )
 
 
+def ijb_search(root: Path, templates: Templates, *, name: str, gallery: int = 1) -> Search:
+    """Identification: one of the two galleries, and the probes of both (`ijbc_1N_gallery_G1.csv`, …, in IJB-B `S1`;
+    `ijbc_1N_probe_mixed.csv`: template and subject in the first two columns, below a line of titles).
+
+    A probe whose subject is in the other gallery only is a stranger, whom `DIR` wants refused. (Published code that puts
+    both galleries into one has no strangers.)
+    """
+    here = need(root, *(f"meta/{name}_1N_gallery_{letter}{gallery}.csv" for letter in "GS"))
+    sides = []
+    for path in (here, need(root, f"meta/{name}_1N_probe_mixed.csv")):
+        cells = list(table(path).values())
+        if len(cells) < 2 or not all(cell.isdigit() for cell in (*cells[0], *cells[1])):
+            raise ValueError(f"{path} does not start each row with the numbers of a template and of its subject.")
+        number, first = np.unique(np.array(cells[0], dtype=np.int64), return_index=True)
+        subject = torch.tensor([int(cells[1][i]) for i in first.tolist()], dtype=torch.int64)
+        sides += [place(number, templates.names.numpy(), path), subject]
+    return Search(*sides)
+
+
 def place(wanted: np.ndarray, names: np.ndarray, path: Path) -> Int64[Tensor, " p"]:
     """Where the templates stand in `names`, which is sorted."""
     at = np.searchsorted(names, wanted).clip(max=len(names) - 1)
     if len(odd := np.flatnonzero(names[at] != wanted)):
-        raise ValueError(f"{path} pairs template {wanted[odd[0]]}, which no picture belongs to.")
+        raise ValueError(f"{path} names template {wanted[odd[0]]}, which no picture belongs to.")
     return torch.from_numpy(at.astype(np.int64))
 
 
@@ -84,12 +103,12 @@ def columns(path: Path, *kinds: type) -> list[np.ndarray]:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, sep=r"\s+", header=None, dtype=dict(enumerate(kinds)), keep_default_na=False)
-        found = [table[column].to_numpy(dtype=object if kind is str else kind) for column, kind in enumerate(kinds)]
+        read = pd.read_csv(path, sep=r"\s+", header=None, dtype=dict(enumerate(kinds)), keep_default_na=False)
+        found = [read[column].to_numpy(dtype=object if kind is str else kind) for column, kind in enumerate(kinds)]
     except (ValueError, KeyError) as error:
         raise ValueError(f"{path} is no list of {len(kinds)} columns: {' '.join(str(error).split())}.") from None
-    if table.shape[1] != len(kinds):
-        raise ValueError(f"{path} has {table.shape[1]} columns and needs {len(kinds)}.")
+    if read.shape[1] != len(kinds):
+        raise ValueError(f"{path} has {read.shape[1]} columns and needs {len(kinds)}.")
     return found
 
 

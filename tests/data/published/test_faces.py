@@ -11,9 +11,10 @@ from isometry.data import Unreadable, read
 from isometry.data.pairs import Pairs
 from isometry.data.published.aligned import PLACES, aligned, similarity
 from isometry.data.published.face_packs import read_pack
-from isometry.data.published.ijb import ijb_pairs, read_ijb
+from isometry.data.published.ijb import ijb_pairs, ijb_search, read_ijb
 from isometry.data.published.lfw import lfw_pairs, read_lfw
 from isometry.data.published.paired import read_pairs
+from isometry.protocols.retrieval import evaluate
 from isometry.protocols.templates import pool
 from isometry.protocols.verification import verify
 from tests.data.published import trees
@@ -219,11 +220,32 @@ def test_ijb(ijb):
     assert torch.equal(data.select(torch.tensor([4, 2])).images[1], data.images[2])
 
 
+def test_strangers_of_ijb_are_those_of_the_other_gallery(ijb):
+    """Subject 40 is in the first gallery, 50 in the second; a template has a row for each of its media."""
+    title = "TEMPLATE_ID,SUBJECT_ID,FILENAME"
+    trees.text(ijb, "meta/ijbc_1N_gallery_G1.csv", [title, "3,40,img/1.png"], end="\r\n")
+    trees.text(ijb, "meta/ijbc_1N_gallery_G2.csv", [title, "12, 50,img/3.png", "12,50,frames/4.png"])
+    trees.text(ijb, "meta/ijbc_1N_probe_mixed.csv", [title, "7,40,img/1.png", "7,40,img/2.png", "12,50,img/3.png"])
+    templates = ijb_pairs(ijb, read_ijb(ijb, name="ijbc"), name="ijbc").templates
+    search = ijb_search(ijb, templates, name="ijbc")
+    assert [side.tolist() for side in search] == [[0], [40], [1, 2], [40, 50]]
+    assert [side.tolist() for side in ijb_search(ijb, templates, name="ijbc", gallery=2)][:2] == [[2], [50]]
+    z = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+    known = (z[search.gallery], search.gallery_subject)
+    found = evaluate(z[search.probe], search.probe_subject, "DIR(far=1.0)", against=known, samples=0)
+    assert float(found["DIR(far=1.0)"]) == 1
+    with pytest.raises(FileNotFoundError, match=r"gallery_G3\.csv or .*gallery_S3\.csv is missing"):
+        ijb_search(ijb, templates, name="ijbc", gallery=3)
+    trees.text(ijb, "meta/ijbc_1N_gallery_G1.csv", [title, "img/1.png,3,40"])
+    with pytest.raises(ValueError, match="does not start each row with the numbers of a template and of its subject"):
+        ijb_search(ijb, templates, name="ijbc")
+
+
 def test_ijb_says_what_does_not_fit(ijb):
     data = read_ijb(ijb, name="ijbc")
     trees.text(ijb, "meta/ijbc_template_pair_label.txt", ["7 3 1", "7 8 0"])
     with pytest.raises(
-        ValueError, match=r"ijbc_template_pair_label\.txt pairs template 8, which no picture belongs to"
+        ValueError, match=r"ijbc_template_pair_label\.txt names template 8, which no picture belongs to"
     ):
         ijb_pairs(ijb, data, name="ijbc")
     trees.text(ijb, "meta/ijbc_template_pair_label.txt", ["7 3 1", "7 12"])
