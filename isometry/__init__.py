@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING, Any
 from isometry.version import __version__
 
 if TYPE_CHECKING:
-    from isometry import data, heads, losses, metrics, miners, references, regularisers, samplers, similarities, trunks
-    from isometry import codes, rerank
+    from isometry import (
+        codes,
+        data,
+        heads,
+        losses,
+        metrics,
+        miners,
+        references,
+        regularisers,
+        rerank,
+        samplers,
+        similarities,
+        trunks,
+    )
     from isometry.api import load, train
     from isometry.comparison import compare
     from isometry.component import Component

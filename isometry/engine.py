@@ -28,8 +28,9 @@ LARGEST = {"cpu": 2 * 2**20}
 BLOCK = {"cpu": 2 * 2**20}
 """The same, and the size of one block's matrix: on a processor what stays in its cache, on an accelerator what keeps it busy."""
 ELSEWHERE = (256 * 2**20, 32 * 2**20)
-SLACK = 2
-"""How many times the largest a matrix may be for a loss of several terms: each has a gradient of its own in blocks."""
+TERMS, COLUMNS = 2, 8
+"""How many times the largest a matrix may be for losses that are dear in blocks: of several terms, since each has a gradient of
+its own there, and with statistics of columns, for which it is made twice."""
 FEW = 32
 """Rows of a block at least, if the budget allows: what is done once a block for all references must be worth it."""
 
@@ -68,7 +69,7 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
         if loss.whole:
             return _means(_own(loss, rows, cols), rows.weight)
         step = _rows_at_once(rows, cols)
-        if loss.by_columns and step >= len(rows.z) and _alone(rows, cols):
+        if loss.by_columns and _rows_at_once(rows, cols, COLUMNS) >= len(rows.z) and _alone(rows, cols):
             return _means(_both_ways(loss, rows, cols), rows.weight)
         columns = _columns(loss, rows, cols) if loss.by_columns else None
         make = partial(_block, loss)
@@ -76,7 +77,7 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
             return _means(make(rows, cols, columns), rows.weight)
         with torch.no_grad():
             first = make(rows.take(slice(1)), cols, columns)
-        if len(first) > 1 and _rows_at_once(rows, cols, SLACK) >= len(rows.z):
+        if len(first) > 1 and _rows_at_once(rows, cols, TERMS) >= len(rows.z):
             return _means(make(rows, cols, columns), rows.weight)
         if any(total.ndim > 1 for total, _ in first.values()):
             return _means(_over_rows(make, loss, rows, cols, columns), rows.weight)

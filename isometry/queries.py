@@ -66,9 +66,15 @@ class Queries:
         """What class each row is of, by number."""
         return torch.from_numpy(self.table["label"].to_numpy("int64", copy=True))
 
+    def classes(self) -> int:
+        """How many classes have a query that some metric scores."""
+        scored = self.table[list(self.metrics)].notna().any(axis=1)
+        return int(self.table.loc[scored, "label"].nunique())
+
     def results(self) -> Results:
         """The metrics of these rows with their intervals, as they stand in `metrics.json`."""
-        values = torch.stack([self.column(text) for text in self.metrics], 1)
+        columns = [self.column(text) for text in self.metrics]
+        values = torch.stack(columns, 1) if columns else torch.empty(len(self.table), 0)
         return summed_up(list(self.metrics), values, self.labels(), self.resampling)
 
 
@@ -83,7 +89,7 @@ def write_queries(folder: Path, measured: Iterable[Measured], protocol: Protocol
 
     measured = list(measured)
     results = measured[0].results
-    metrics = [text for text, result in results.items() if result.per_query is not None]
+    metrics = [text for text, result in results.items() if len(result.per_query)]
     note = {
         "protocol": protocol.as_json(),
         "metrics": metrics,
@@ -111,7 +117,7 @@ def _columns(one: Measured, metrics: list[str]) -> dict[str, Any]:
         "class": [names[i] if i >= 0 else None for i in data.labels[query].tolist()],
         "label": one.results.classes.numpy(),
         "category": [groups[i] if i >= 0 else None for i in category.tolist()],
-        **{text: kept.numpy() for text in metrics if (kept := one.results[text].per_query) is not None},
+        **{text: one.results[text].per_query.numpy() for text in metrics},
     }
 
 

@@ -166,8 +166,8 @@ def write_report(
 def scored_by(test: Embeddings, results: Results) -> tuple[str, torch.Tensor]:
     """The metric that tells good queries from bad ones, and its values: MAP@R, or the first that was measured."""
     for text in ("MAPAtR()", *results):
-        if text in results and (per_query := results[text].per_query) is not None:
-            return text, per_query
+        if text in results and len(results[text].per_query):
+            return text, results[text].per_query
     return scored_by(test, measure(test, "MAPAtR()", samples=0))
 
 

@@ -48,12 +48,12 @@ def protocol(data, metrics, **changed):
     return Protocol(**{**values, **changed})
 
 
-def folder(place, data=None, *, noise=1.0, seed=0, loss="SupCon()", metrics=TEXTS, known=True, values=None, **changed):
-    """Writes one. `values` replaces what was measured of each query, by metric; None there makes it a statistic."""
+def folder(place, data=None, *, noise=1.0, seed=0, loss="SupCon()", metrics=TEXTS, known=True, whole=(), **changed):
+    """Writes one. The metrics named in `whole` lose their values per query, as if they were statistics."""
     test = embedded(pictures() if data is None else data, noise, seed)
     results = measure(test, metrics)
-    for text, given in (values or {}).items():
-        results[text] = dataclasses.replace(results[text], per_query=given)
+    for text in whole:
+        results[text] = dataclasses.replace(results[text], per_query=torch.empty(0))
     how = protocol(test.data, results, **changed)
     place.mkdir(parents=True)
     write_queries(place, [Measured(test, results, part=how.part)], how)

@@ -1,6 +1,7 @@
 """Runs in one table: the numbers are those of the tests they name, and what cannot be compared is refused."""
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -120,7 +121,7 @@ def test_queries_as_the_sample_give_narrower_intervals(runs):
 
 def test_a_statistic_of_the_whole_space_has_a_value_and_seeds_alone_test_it(tmp_path):
     places = [
-        folder(tmp_path / f"{loss}-{s}", noise=noise, seed=s, loss=f"{loss}()", values={"Recall(k=1)": None})
+        folder(tmp_path / f"{loss}-{s}", noise=noise, seed=s, loss=f"{loss}()", whole=["Recall(k=1)"])
         for loss, noise in (("SupCon", 0.8), ("Triplet", 1.2))
         for s in range(3)
     ]
@@ -150,6 +151,14 @@ def test_what_differs_between_runs_is_said(runs, tmp_path):
     said = compare([runs / "good-0", runs / "poor-0", unknown]).notes
     assert said[:3] == ("good-0: loss SupCon()", "poor-0: loss Triplet()", "weights: its settings are not known")
     assert any("another seed" in note for note in said)
+
+
+@pytest.mark.filterwarnings("ignore:.*have no match")
+def test_few_classes_are_said(tmp_path):
+    data = pictures(5, 4)
+    unknown = dataclasses.replace(data, labels=data.labels.where(data.labels > 0, -1))
+    pair = [folder(tmp_path / loss, unknown, loss=f"{loss}()") for loss in ("SupCon", "Triplet")]
+    assert "There are 4 classes: intervals and p are rough." in compare(pair).notes
 
 
 def test_folders_of_one_name_go_by_their_paths(runs, tmp_path):

@@ -118,8 +118,11 @@ def test_categories_large_ids_and_names_that_are_no_text_are_kept(tmp_path):
 
 
 def test_statistics_of_the_whole_space_have_no_column(tmp_path):
-    place = folder(tmp_path / "one", values={"Recall(k=1)": None})
+    place = folder(tmp_path / "one", whole=["Recall(k=1)"])
     assert read_queries(place).metrics == ("MAPAtR()",)
+    none = read_queries(folder(tmp_path / "two", whole=["Recall(k=1)", "MAPAtR()"]))
+    assert len(none.table) == 144
+    assert none.results() == {}
 
 
 def test_what_is_missing_damaged_or_not_ours_is_one_line(tmp_path):

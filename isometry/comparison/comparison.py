@@ -53,8 +53,8 @@ def compare(
     for other in members[1:]:
         refuse_unlike(members[0], other)
     labels = members[0].queries.labels()
-    draws = Draws(torch.arange(len(labels)) if per_query else labels, samples, confidence, seed)
     groups, texts = grouped(members), members[0].protocol.metrics
+    draws = Draws(torch.arange(len(labels)) if per_query else labels, samples, confidence, seed).fill(groups, texts)
     rows = [row_of(group, groups[0], text, draws) for text in texts for group in groups]
     corrected = holm(torch.tensor([row.p for row in rows], dtype=torch.float64)).tolist()
     return Comparison(
@@ -62,11 +62,11 @@ def compare(
         each=tuple(one for text in texts for g in groups if len(g.members) > 1 for one in rows_of_each(g, text, draws)),
         protocol=members[0].protocol,
         folders={group.name: tuple(str(m.folder) for m in group.members) for group in groups},
-        notes=tuple(notes(groups, int(torch.unique(labels).numel()), per_query)),
+        notes=tuple(notes(groups, per_query)),
     )
 
 
-def notes(groups: list[Group], classes: int, per_query: bool) -> list[str]:
+def notes(groups: list[Group], per_query: bool) -> list[str]:
     """What differs between the groups, and what the intervals do not say."""
     said = []
     settings = [group.members[0].settings for group in groups]
@@ -82,7 +82,7 @@ def notes(groups: list[Group], classes: int, per_query: bool) -> list[str]:
         said.append(
             "Of a run with one seed it is not known what another seed would change: no interval and no p holds it."
         )
-    if classes < FEW:
+    if (classes := groups[0].members[0].queries.classes()) < FEW:
         said.append(f"There are {classes} classes: intervals and p are rough.")
     if per_query:
         said.append("Queries are taken for independent: intervals and p are too small where those of a class are not.")

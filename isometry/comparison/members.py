@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ class Member(NamedTuple):
 
     @property
     def seed(self) -> int:
-        return 0 if self.settings is None else self.settings["seed"]
+        return 0 if self.settings is None else self.settings.get("seed", 0)
 
     def shared(self) -> str:
         """The settings that a group has in common; a run of unknown settings is alone."""
@@ -59,8 +60,18 @@ class Group(NamedTuple):
         per_query = self.per_query(text)
         if per_query is not None:
             return per_query.nanmean(0)
-        found = [m.metrics["test"][text]["value"] for m in self.members]
-        return torch.tensor([torch.nan if v is None else v for v in found], dtype=torch.float64)
+        return torch.tensor([_kept(m, text, "value") for m in self.members], dtype=torch.float64)
+
+    def kept_interval(self, text: str) -> tuple[float, float]:
+        """That a statistic of the whole space came with; NaN for several runs."""
+        if len(self.members) > 1:
+            return math.nan, math.nan
+        return _kept(self.members[0], text, "low"), _kept(self.members[0], text, "high")
+
+
+def _kept(member: Member, text: str, what: str) -> float:
+    value = member.metrics["test"][text][what]
+    return math.nan if value is None else value
 
 
 def load(folder: str | Path) -> Member:

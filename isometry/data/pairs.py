@@ -1,5 +1,6 @@
 """Pairs to be told same or different, as verification asks for them."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -80,6 +81,14 @@ class Paired(NamedTuple):
     data: Data
     pairs: Pairs
     templates: Templates | None = None
+
+    def fingerprint(self) -> str:
+        """A hash that changes with the data, with any pair, answer or fold, and with any template."""
+        digest = hashlib.sha256(self.data.fingerprint().encode())
+        self.pairs.write_to(digest)
+        for value in self.templates or ():
+            digest.update(np.ascontiguousarray(value.numpy()).tobytes())
+        return digest.hexdigest()
 
 
 class Search(NamedTuple):

@@ -66,6 +66,8 @@ def _read_text(source: str, label: str) -> Data:
     if not found or Path(source).expanduser().exists():
         return _read_path(Path(source).expanduser(), label)
     name, path, subset = found
+    if not name:
+        raise ValueError(f"{source!r} does not say which data set it is a part of: write 'subset:cub:{path}'.")
     if name.lower() == "folder":
         return _read_path(Path(path).expanduser(), label, plain=True)
     return read_published(name, path, subset=subset)

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from isometry.cost import Cost, RowSum, ratio
+from isometry.cost import Cost, ratio
 from isometry.loss import Loss
 from isometry.ops import masked
 from isometry.relation import Relation
@@ -26,10 +26,6 @@ class Contrastive(Loss):
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         pull, push = self.positive - sim, sim - self.negative
-        return Cost(pull=self.hinge(pull, rel.pos), push=self.hinge(push, rel.neg))
-
-    def hinge(self, excess: Float[Tensor, "n m"], weight: masked.Weights) -> RowSum:
-        active = masked.active(excess, weight)
-        if self.power != 1:
-            excess = excess.clamp_min(0) ** self.power
-        return ratio(masked.total(excess, active), masked.count(active))
+        return Cost(
+            pull=ratio(*masked.hinge(pull, rel.pos, self.power)), push=ratio(*masked.hinge(push, rel.neg, self.power))
+        )

@@ -32,6 +32,6 @@ class IntraPairVariance(Loss):
         lack = (1 - self.epsilon) * divide(pulled, pulls) - sim
         excess = sim - (1 + self.epsilon) * divide(pushed, pushes)
         return Cost(
-            positive=ratio(masked.total(lack.relu().square(), rel.pos), masked.count(rel.pos)),
-            negative=ratio(masked.total(excess.relu().square(), rel.neg), masked.count(rel.neg)),
+            positive=ratio(masked.hinge(lack, rel.pos, 2)[0], masked.count(rel.pos)),
+            negative=ratio(masked.hinge(excess, rel.neg, 2)[0], masked.count(rel.neg)),
         )

@@ -3,11 +3,11 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from isometry.component import Component
-from isometry.metrics.items import classes, mean_by_class
+from isometry.metrics.items import Classes, classes, mean_by_class
 from isometry.metrics.statistic import Estimate, Space, Statistic
 from isometry.ops import within
 from isometry.ops.seeds import t_interval
@@ -37,7 +37,7 @@ class IntraDensity(Statistic):
         needs_distance(self, self.similarity)
 
     def measure(self, space: Space) -> Estimate:
-        values = intra(space, self)
+        values = intra(space, "IntraDensity", self.similarity)
         return mean_by_class(space, values[~values.isnan()])
 
 
@@ -61,7 +61,7 @@ class InterDensity(Statistic):
         needs_distance(self, self.similarity)
 
     def measure(self, space: Space) -> Estimate:
-        return jackknife(*between(inter(space, self)), space.confidence)
+        return jackknife(*between(inter(space, "InterDensity", self.similarity)), space.confidence)
 
 
 class DensityRatio(Statistic):
@@ -84,7 +84,8 @@ class DensityRatio(Statistic):
         needs_distance(self, self.similarity)
 
     def measure(self, space: Space) -> Estimate:
-        spread, (room, room_without) = intra(space, self), between(inter(space, self))
+        spread = intra(space, "DensityRatio", self.similarity)
+        room, room_without = between(inter(space, "DensityRatio", self.similarity))
         x = self.similarity.embed(space.z)
         if bool(((x - x[0]).abs() <= 1e-6 * x[0].abs().max()).all()):
             return Estimate(torch.nan)
@@ -98,56 +99,63 @@ FROM_SUMS: dict[Any, Any] = {
     cosine: lambda product, square, size, squares: product - square,
     squared_euclidean: lambda product, square, size, squares: 2 * product - size * square - squares,
 }
-"""Σ_{j≠i} of item i's similarities to the others of its class: from x_i · Σ x, ‖x_i‖², the class's size and Σ ‖x‖²."""
+"""Σ_{j≠i} of x_i's similarities to the others of a set, from x_i · Σ x, ‖x_i‖², the size of the set and Σ ‖x‖².
+
+Linear in the first two: summed over the set, they are ‖Σ x‖² and Σ ‖x‖², and the last is multiplied by the size.
+"""
 
 
-def mean_of_others(
-    z: Float[Tensor, "n d"], size: Int[Tensor, " c"], similarity: Any, memory: str | int
-) -> Float[Tensor, " n"]:
-    """The mean similarity of each item to the others of its class, sorted by class; NaN where there are none."""
+def mean_within(space: Space, found: Classes, similarity: Any) -> Float[Tensor, " c"]:
+    """The mean similarity of two items of each class, NaN for classes of one item; float64, on the CPU."""
+    size = found.size
+    if similarity in FROM_SUMS:
+        total, squares = sums(space, found, similarity)
+        mean = FROM_SUMS[similarity](total.square().sum(1), squares, size, size * squares) / size
+    else:
+        each = within.over_others(space.z[found.rows], size, similarity, within.mean, space.memory)
+        mean = each.new_zeros(len(size)).index_add_(0, found.y, each)
+        return (mean / size).cpu()
+    return (mean / (size - 1)).masked_fill(size == 1, torch.nan).cpu()
+
+
+def sums(space: Space, found: Classes, similarity: Any) -> tuple[Float[Tensor, "c e"], Float[Tensor, " c"]]:
+    """Σ x and Σ ‖x‖² of each class, of embeddings as this similarity sees them."""
+    name = ("sums", repr(similarity))
+    return space.once(name, lambda: within.sums(space.z[found.rows], found.size, similarity.embed))
+
+
+def mean_to_others(x: Float[Tensor, "n d"], similarity: Any, memory: str | int) -> Float[Tensor, " n"]:
+    """The mean similarity of each row to all others; float64, on the CPU."""
+    size = torch.tensor([len(x)], device=x.device)
     if similarity not in FROM_SUMS:
-        return within.over_others(z, size, similarity, within.mean, memory)
-    owner = torch.repeat_interleave(torch.arange(len(size), device=z.device), size)
-    total = within.sums(z, size, similarity.embed)
-    squares = within.sums(z, size, lambda z: similarity.embed(z).square().sum(1, keepdim=True))[:, 0]
-    made = []
-    for rows in within.chunks(z):
-        x, own = similarity.embed(z[rows].double()), owner[rows]
-        product, square = (x * total[own]).sum(1), x.square().sum(1)
-        made.append(FROM_SUMS[similarity](product, square, size[own], squares[own]) / (size[own] - 1))
-    return torch.cat(made).masked_fill(size[owner] == 1, torch.nan)
+        return within.over_others(x, size, similarity, within.mean, memory).cpu()
+    x = similarity.embed(x.double())
+    square = x.square().sum(1)
+    return (FROM_SUMS[similarity](x @ x.sum(0), square, size, square.sum()) / (size - 1)).cpu()
 
 
-def intra(space: Space, of: Any) -> Float[Tensor, " c"]:
+def intra(space: Space, name: str, similarity: Any) -> Float[Tensor, " c"]:
     """The mean distance within each class, NaN for classes of one item; float64.
 
     Raises:
         ValueError: where every class has one item only.
     """
-    name, similarity = type(of).__name__, of.similarity
     found = classes(space, name)
     if not (found.size > 1).any():
         raise ValueError(f"{name} needs a class of two or more items, and each of {len(found.size)} classes has one.")
-
-    def measure() -> Tensor:
-        each = mean_of_others(space.z[found.rows], found.size, similarity, space.memory)
-        mean = torch.zeros(len(found.size), dtype=torch.float64, device=each.device).index_add_(0, found.y, each)
-        return (similarity.bounds[1] - mean / found.size).clamp_min(0).cpu()
-
-    return space.once(("intra", repr(similarity)), measure)
+    mean = space.once(("within", repr(similarity)), lambda: mean_within(space, found, similarity))
+    return (similarity.bounds[1] - mean).clamp_min(0)
 
 
-def inter(space: Space, of: Any) -> Float[Tensor, " c"]:
+def inter(space: Space, name: str, similarity: Any) -> Float[Tensor, " c"]:
     """The mean distance of each class's mean to the others'; float64."""
-    similarity = of.similarity
-    found = classes(space, type(of).__name__, least=2)
+    found = classes(space, name, least=2)
 
     def measure() -> Tensor:
-        mean = within.sums(space.z[found.rows], found.size, similarity.embed) / found.size[:, None]
-        one = torch.tensor([len(mean)], device=mean.device)
-        return (similarity.bounds[1] - mean_of_others(mean, one, similarity, space.memory)).clamp_min(0).cpu()
+        total, _ = sums(space, found, similarity)
+        return mean_to_others(total / found.size[:, None], similarity, space.memory)
 
-    return space.once(("inter", repr(similarity)), measure)
+    return (similarity.bounds[1] - space.once(("between", repr(similarity)), measure)).clamp_min(0)
 
 
 def between(row: Float[Tensor, " c"]) -> tuple[Tensor, Tensor]:

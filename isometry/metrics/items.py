@@ -59,7 +59,8 @@ def classes(space: Space, name: str, least: int = 1) -> Classes:
     def sort() -> Classes:
         rows = items(space)
         rows = rows[(y if y.ndim == 1 else y[:, -1])[rows] != -1]
-        code, order = torch.unique(y[rows], dim=0, return_inverse=True)[1].sort(stable=True)
+        paths = dict(dim=0) if y.ndim > 1 else {}
+        code, order = torch.unique(y[rows], return_inverse=True, **paths)[1].sort(stable=True)
         return Classes(rows[order], code, torch.bincount(code))
 
     found = space.once("classes", sort)

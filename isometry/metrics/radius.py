@@ -66,7 +66,7 @@ def radii(space: Space, name: str) -> tuple[Float[Tensor, " n"], Tensor]:
 
     def measure() -> tuple[Tensor, Tensor]:
         z, large = space.z[found.rows], found.size > 1
-        middle = space.embed(within.sums(z, found.size, space.embed) / found.size[:, None])
+        middle = space.embed(within.sums(z, found.size, space.embed)[0] / found.size[:, None])
         far = torch.cat(
             [torch.linalg.vector_norm(space.embed(z[r].double()) - middle[found.y[r]], dim=1) for r in within.chunks(z)]
         )

@@ -2,9 +2,10 @@
 
 import math
 
+from jaxtyping import Float
 from torch import Tensor
 
-from isometry.metrics.density import mean_of_others
+from isometry.metrics.density import intra
 from isometry.metrics.items import classes, items, mean_by_class
 from isometry.metrics.statistic import Estimate, Space, Statistic
 from isometry.ops import within
@@ -66,18 +67,17 @@ class Alignment(Statistic):
 
     def measure(self, space: Space) -> Estimate:
         found = classes(space, "Alignment")
-        each = self._each(space.z[found.rows], found.size, space.memory)
+        if self.alpha == 2:  # 2 − 2 cos
+            each = 2 * intra(space, "Alignment", cosine)[found.y]
+        else:
+            each = within.over_others(space.z[found.rows], found.size, self.power, within.mean, space.memory)
         there = ~each.isnan()
         if not there.any():
-            raise ValueError(f"Alignment needs a class of two or more items, and each of {len(found.size)} has one.")
+            raise ValueError(
+                f"Alignment needs a class of two or more items, and each of {len(found.size)} classes has one."
+            )
         return mean_by_class(space, each[there], found.y[there])
 
-    def _each(self, z: Tensor, size: Tensor, memory: str | int) -> Tensor:
-        """The mean over the others of an item's class; NaN where there are none."""
-        if self.alpha == 2:
-            return (2 - 2 * mean_of_others(z, size, cosine, memory)).clamp_min(0)
-
-        def power(one: Tensor, other: Tensor) -> Tensor:
-            return squared_distance(normalize(one), normalize(other)).pow(self.alpha / 2)
-
-        return within.over_others(z, size, power, within.mean, memory)
+    def power(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+        """‖u_i − u_j‖^α."""
+        return squared_distance(normalize(z), normalize(r)).pow(self.alpha / 2)

@@ -22,12 +22,15 @@ def expanded(
 ) -> Float[Tensor, "n d"]:
     """(own · x + Σ_j w_j g_j) / (own + Σ_j w_j) with w_j = [cos(x, g_j)]₊^alpha; every weight is 1 where alpha = 0.
 
-    Where all weights are 0, x stays. For `inner` the result is brought to the length that x has: rows of length one stay so. −1 names no neighbour.
+    Where all weights are 0, x stays. For `inner` the result is brought to the length that x has: rows of length one
+    stay so. −1 names no neighbour.
 
     >>> q, g = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.6, 0.8]])
     >>> expanded(q, g, torch.tensor([[0, 1]]), 3.0, own=0.0)
     tensor([[0.9885, 0.1512]])
     """
+    if not len(x) or not len(g):
+        return x.float()
     parts = []
     step = rows_in(memory, 24 * max(1, index.shape[1]) * x.shape[1])
     for some, near in zip(x.split(step), index.split(step), strict=True):
@@ -41,4 +44,4 @@ def expanded(
         if similarity is inner:
             mean = mean * (length / mean.norm(dim=1, keepdim=True).clamp_min(CLOSE))
         parts.append(mean.float())
-    return torch.cat(parts) if parts else x.float()
+    return torch.cat(parts)

@@ -103,7 +103,7 @@ def detected(found: Identified, far: float) -> Bool[Tensor, " n"]:
         return found.enrolled
     unknown = found.unknown()
     measurable(far, len(unknown), "probes of unknown classes (label −1, or no other item of the class in the gallery)")
-    return found.enrolled & (passed(unknown, found.mate) / len(unknown) <= far)
+    return found.enrolled & (passed(unknown, found.mate).double() / len(unknown) <= far)
 
 
 def passed(unknown: Float[Tensor, " u"], threshold: Float[Tensor, " n"]) -> Int[Tensor, " n"]:

@@ -38,6 +38,32 @@ def active(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, "n m"]:
     return truth.above(x, 0).mul_(truth.numbers(weight, x.dtype))
 
 
+def hinge(x: Float[Tensor, "n m"], weight: Weights, power: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Σ_j w_ij [x_ij]₊^power of each row, and the weight of its pairs with x above 0."""
+    if power in (1, 2) and not torch.compiler.is_compiling():
+        return _Hinge.apply(x, weight, power)  # type: ignore[return-value]
+    there = active(x, weight)
+    return total(x if power == 1 else x.clamp_min(0) ** power, there), there.sum(1)
+
+
+class _Hinge(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, power: float) -> tuple[Tensor, Tensor]:
+        slope = active(x, weight)
+        many = slope.sum(1)
+        slope = slope if power == 1 else slope.mul_(x)
+        ctx.save_for_backward(slope)
+        ctx.power = power
+        ctx.mark_non_differentiable(many)
+        return torch.linalg.vecdot(slope, x), many
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return slope * (ctx.power * grad)[:, None], None, None
+
+
 def average(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:
     """Weighted mean over a row's pairs; 0 for a row without any."""
     weight = truth.numbers(weight, x.dtype)

@@ -194,9 +194,7 @@ def _compared_again(sim: Tensor, index: Tensor, doubt: Tensor, q: Tensor, g: Ten
     return sim
 
 
-def _without_own(
-    sim: Tensor, index: Tensor, codes: Sequence[tuple[Tensor, Tensor]]
-) -> tuple[Tensor, Tensor]:
+def _without_own(sim: Tensor, index: Tensor, codes: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     """The gallery items that share a code with the query moved to the end, and blanked."""
     own = torch.zeros_like(index, dtype=torch.bool)
     for code_q, code_g in codes:

@@ -42,7 +42,9 @@ def overlaps(
         meetings = (start[f + 1] - start[f]).long()
         for part in _pieces(meetings, most):
             count = meetings[part]
-            at = torch.repeat_interleave(start[f[part]] - count.cumsum(0) + count, count) + torch.arange(int(count.sum()))
+            at = torch.repeat_interleave(start[f[part]] - count.cumsum(0) + count, count) + torch.arange(
+                int(count.sum())
+            )
             cell = torch.repeat_interleave(base[part], count) + item[at]
             value = torch.minimum(torch.repeat_interleave(mine[entries][part], count), weight[at])
             new = total[cell] == 0

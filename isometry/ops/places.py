@@ -33,7 +33,8 @@ def places(
 
     >>> from isometry.ops.ranking import keys
     >>> sim, turn = torch.tensor([[0.9, 0.1, 0.5, 0.7]]), torch.tensor([0])
-    >>> places(sim, torch.tensor([[False, True, False, True]]), lambda rows: keys(sim[rows], torch.arange(4), turn[rows], 4), turn)[0]
+    >>> match = torch.tensor([[False, True, False, True]])
+    >>> places(sim, match, lambda rows: keys(sim[rows], torch.arange(4), turn[rows], 4), turn)[0]
     tensor([[2, 4]])
     """
     many = match.sum(1)

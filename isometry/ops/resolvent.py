@@ -36,9 +36,7 @@ def blocks(s: CSR, y: Float[Tensor, "b t"], alpha: float, *, tolerance: float, m
     return conjugate_gradients(apply, y.double().cpu(), tolerance=tolerance, most=most)
 
 
-def conjugate_gradients(
-    apply: Apply, y: Float[Tensor, "b n"], *, tolerance: float, most: int
-) -> Float[Tensor, "b n"]:
+def conjugate_gradients(apply: Apply, y: Float[Tensor, "b n"], *, tolerance: float, most: int) -> Float[Tensor, "b n"]:
     """Solves a positive definite system for each row, until ‖residual‖ ≤ tolerance · ‖y‖ or after `most` steps."""
     x = torch.zeros_like(y)
     residual, direction = y.clone(), y.clone()

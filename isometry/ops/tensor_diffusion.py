@@ -28,7 +28,7 @@ def diffused(
     """A after `steps` rounds from `start` (I), of each row the `keep` largest entries; the rest is forgotten in each round."""
     from scipy.sparse import eye_array, vstack
 
-    one = eye_array(s[0].shape[0], format="csr")
+    one = eye_array(s[0].shape[0]).tocsr()
     a, share = one if start is None else start, 1 / (1 + mu)
     weight = beta.numpy()
     for _ in range(steps):

@@ -9,7 +9,7 @@ from torch import Tensor
 from isometry.ops.memory import in_bytes
 
 ROWS = 512  # items at once, at most
-CHUNK = 2**22  # numbers at once
+CHUNK = 2**19  # numbers at once: what fits the cache
 
 Compare = Callable[[Tensor, Tensor], Tensor]
 
@@ -55,17 +55,22 @@ def mean(values: Float[Tensor, "n m"], mask: Tensor) -> Float[Tensor, " n"]:
     return torch.where(mask, values, 0).sum(1) / mask.sum(1)
 
 
-def sums(z: Float[Tensor, "n d"], size: Int[Tensor, " c"], embed: Callable[[Tensor], Tensor]) -> Float[Tensor, "c e"]:
-    """Σ embed(z_i) over the items of each class; float64."""
-    owner, total = torch.repeat_interleave(torch.arange(len(size), device=z.device), size), None
+def sums(
+    z: Float[Tensor, "n d"], size: Int[Tensor, " c"], embed: Callable[[Tensor], Tensor]
+) -> tuple[Float[Tensor, "c e"], Float[Tensor, " c"]]:
+    """Σ x_i and Σ ‖x_i‖² over the items of each class, of x_i = embed(z_i) in float64."""
+    owner = torch.repeat_interleave(torch.arange(len(size), device=z.device), size)
+    width = embed(z[:1].double()).shape[1]
+    total = z.new_zeros(len(size), width, dtype=torch.float64)
+    squares = total.new_zeros(len(size))
     for rows in chunks(z):
         x = embed(z[rows].double())
-        total = x.new_zeros(len(size), x.shape[1]) if total is None else total
         total.index_add_(0, owner[rows], x)
-    return z.new_zeros(len(size), z.shape[1], dtype=torch.float64) if total is None else total
+        squares.index_add_(0, owner[rows], x.square().sum(1))
+    return total, squares
 
 
 def chunks(z: Float[Tensor, "n d"]) -> list[slice]:
-    """Slices of rows that hold a few million numbers."""
+    """Slices of rows that fit the cache."""
     step = max(1, CHUNK // max(1, z.shape[1]))
     return [slice(start, min(start + step, len(z))) for start in range(0, len(z), step)]

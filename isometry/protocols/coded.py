@@ -33,7 +33,7 @@ class Coded(NamedTuple):
     def lost(self, full: "Coded", metric: str) -> tuple[float, float, float]:
         """How much of a metric the code costs against full precision, and the interval of the difference over classes."""
         one, other = full.results[metric].per_query, self.results[metric].per_query
-        if one is None or other is None:
+        if not len(one) or not len(other):
             raise ValueError(f"{metric} has no values of queries to compare.")
         scored = ~(one.isnan() | other.isnan())
         difference = (one - other)[scored].double()[:, None]
@@ -71,11 +71,13 @@ def evaluate_coded(
     Raises:
         ValueError: for what is no code, and as of `evaluate`.
     """
-    chosen = parse(codes) if isinstance(codes, str) else codes
-    chosen = tuple(chosen) if isinstance(chosen, (tuple, list)) else (chosen,)
+    read: Any = parse(codes) if isinstance(codes, str) else codes
+    chosen: tuple[Any, ...] = tuple(read) if isinstance(read, (tuple, list)) else (read,)
     for code in chosen:
         if not isinstance(code, Code):
-            raise ValueError(f"{code!r} is no code; one is written like 'Int8()' or 'PQ(parts=16)'. See isometry list codes.")
+            raise ValueError(
+                f"{code!r} is no code; one is written like 'Int8()' or 'PQ(parts=16)'. See isometry list codes."
+            )
     queries, gallery = sides(z, y, ids, against)
     unit = torch.nn.functional.normalize
     q, g = unit(queries.z.float(), dim=1), unit(gallery.z.float(), dim=1)
@@ -83,7 +85,9 @@ def evaluate_coded(
     source = g if learn_from is None else unit(torch.as_tensor(learn_from).float(), dim=1)
 
     def measured(text: str, size: int, one: Tensor, other: Tensor, exact: Tensor | None) -> tuple[Coded, Tensor]:
-        found = evaluate(one, queries.y, metrics, against=(other, gallery.y, id_g), ids=id_q, similarity="dot", **options)
+        found = evaluate(
+            one, queries.y, metrics, against=(other, gallery.y, id_g), ids=id_q, similarity="dot", **options
+        )
         index = nearest(one, other, min(k, len(g)), ids_q=id_q, ids_g=id_g, similarity=inner)[1]
         kept = 1.0 if exact is None else _shared(exact, index)
         return Coded(text, size, kept, found), index

@@ -6,18 +6,16 @@ published evaluation code, oddities included, so that values compare; equal simi
 where that code leaves it to the sorting routine.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isometry.data import Data
-from isometry.ops.neighbours import TILE, rows_in, search
-from isometry.ops.ranking import inner, keys, shuffled, tiles
+from isometry.ops.neighbours import search
+from isometry.protocols.listed import asked, ranks
 from isometry.protocols.results import Resampling, Results, summed_up
-from isometry.protocols.sides import tensor
 
 SETTINGS = {
     "Easy": (("easy",), ("hard", "junk")),
@@ -25,6 +23,22 @@ SETTINGS = {
     "Hard": (("hard",), ("easy", "junk")),
 }
 """What is a match, and what is neither right nor wrong."""
+
+
+def by_lists(z: Tensor, data: Data, *, samples: int = 1000, confidence: float = 0.95, seed: int = 0) -> Results:
+    """The published values of whatever lists the data have: "Easy mAP", "Easy mP@1", …, "Hard mP@10"; or "mAP@100".
+
+    Raises:
+        ValueError: as `revisited` and `landmark_retrieval` do.
+    """
+    if not any("easy" in lists for lists in data.judged or ()):
+        return landmark_retrieval(z, data, samples=samples, confidence=confidence, seed=seed)
+    settings = revisited(z, data, samples=samples, confidence=confidence, seed=seed)
+    found = Results()
+    found.classes, found.resampling = settings["Medium"].classes, settings["Medium"].resampling
+    for setting, results in settings.items():
+        found.update({f"{setting} {name}": result for name, result in results.items()})
+    return found
 
 
 @torch.no_grad()
@@ -175,68 +189,3 @@ def ap_at_k(right: Bool[Tensor, " r"], k: int, relevant: int, *, divisor: int = 
     right = right[:k].double()
     share = right.cumsum(0) / torch.arange(1, len(right) + 1, dtype=torch.float64)
     return float((share * right).sum()) / (divisor or min(k, relevant))
-
-
-class Hunt(NamedTuple):
-    """Unit queries and gallery, the gallery in the order of its hashed ids.
-
-    `turn` is where in the gallery each query begins to count among equals; `judged` are the lists of each query, as
-    positions in the gallery.
-    """
-
-    q: Float[Tensor, "n d"]
-    g: Float[Tensor, "m d"]
-    turn: Int[Tensor, " n"]
-    judged: list[dict[str, Tensor]]
-
-
-def asked(z: Tensor, data: Data, grades: Collection[str], seed: int) -> Hunt:
-    """What is searched, with these lists.
-
-    Raises:
-        ValueError: for data without such lists, or embeddings that do not belong to them.
-    """
-    z = tensor(z, "Embeddings")
-    if z.ndim != 2 or len(z) != len(data):
-        raise ValueError(f"Embeddings are [n d] with a row for each of {len(data):,} pictures; got {list(z.shape)}.")
-    if data.judged is None or data.is_query is None or data.is_gallery is None:
-        raise ValueError(f"{data.name} has no lists of matches: give what read('roxford:…') or the like gives.")
-    query, gallery = data.is_query.nonzero()[:, 0], data.is_gallery.nonzero()[:, 0]
-    lists = [data.judged[i] for i in query.tolist()]
-    if not any(grade in own for own in lists for grade in grades):
-        have = ", ".join(sorted({grade for own in lists for grade in own})) or "none"
-        raise ValueError(f"The lists of {data.name} are called {have}; this needs {', '.join(grades)}.")
-    if not len(gallery):
-        raise ValueError(f"{data.name} has no gallery: there is nothing to search.")
-    gallery = gallery[shuffled(data.ids[gallery], seed).argsort(stable=True)]
-    sides = [unit(z[rows]) for rows in (query, gallery)]
-    if bad := sum(int((~side.isfinite().all(1)).sum()) for side in sides):
-        raise ValueError(f"{bad:,} of {len(z):,} embeddings hold NaN or Inf: training has probably diverged.")
-    ids = data.ids[gallery]
-    order = ids.argsort()
-    judged = [{grade: placed(own.get(grade, ()), order, ids) for grade in grades} for own in lists]
-    return Hunt(*sides, turn=(shuffled(data.ids[query], seed + 1) % len(gallery)).to(z.device), judged=judged)
-
-
-def unit(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """The rows at length one, float32; zeros stay. `z` is written over where it is float32."""
-    z = z.float()
-    return z.div_(z.norm(dim=1, keepdim=True).clamp_min_(1e-12))
-
-
-def placed(ids: Sequence[int], order: Int[Tensor, " m"], ids_g: Int[Tensor, " m"]) -> Int[Tensor, " p"]:
-    """Positions of these ids in the gallery, whose `order` sorts its ids; those that are not in it are left out."""
-    wanted = torch.tensor(ids, dtype=torch.int64).unique()
-    found = order[torch.searchsorted(ids_g[order], wanted).clamp_max(len(ids_g) - 1)]
-    return found[ids_g[found] == wanted]
-
-
-def ranks(hunt: Hunt, memory: str | int) -> Iterator[tuple[slice, Int[Tensor, "c m"]]]:
-    """The place of every gallery item for some queries at a time, from 1."""
-    m = len(hunt.g)
-    for start in range(0, len(hunt.q), step := rows_in(memory, 48 * m)):
-        rows = slice(start, min(start + step, len(hunt.q)))
-        sim = torch.cat([part for _, part in tiles(hunt.q[rows], hunt.g, inner, TILE)], 1)
-        key = keys(sim, torch.arange(m, device=sim.device), hunt.turn[rows], m)
-        order = key.argsort(1, descending=True).cpu()
-        yield rows, torch.empty_like(order).scatter_(1, order, torch.arange(1, m + 1).expand_as(order))

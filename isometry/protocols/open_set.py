@@ -63,7 +63,7 @@ class OpenSet:
         named = self.probes.found(k)[known]
         mate, order = self.probes.mate[known].sort(descending=True)
         total = torch.nn.functional.pad(named[order].cumsum(0), (1, 0))
-        return passed(unknown, thresholds) / len(unknown), 1 - total[passed(mate, thresholds)] / len(named)
+        return passed(unknown, thresholds).double() / len(unknown), 1 - total[passed(mate, thresholds)] / len(named)
 
 
 @torch.no_grad()

@@ -36,7 +36,10 @@ class Asked(NamedTuple):
     def by(cls, metrics: list[Metric]) -> "Asked":
         return cls(
             lambda relevant: max(metric.depth(relevant) for metric in metrics),
-            *(any(getattr(metric, name) for metric in metrics) for name in ("needs_first", "needs_ranks", "needs_gaps")),
+            *(
+                any(getattr(metric, name) for metric in metrics)
+                for name in ("needs_first", "needs_ranks", "needs_gaps")
+            ),
         )
 
 

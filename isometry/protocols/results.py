@@ -1,7 +1,7 @@
 """What an evaluation gives: values with intervals, the values of every query, and views of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Int
@@ -18,8 +18,8 @@ class Result:
     Attributes:
         value: mean over the queries that are scored; or the value of the whole space, for a statistic.
         low, high: its interval, from drawing classes with replacement; NaN where there are fewer than two classes.
-        per_query: float32 `[n]` on the CPU, in the order the queries were given; NaN for those not scored. None for a
-            statistic.
+        per_query: float32 `[n]` on the CPU, in the order the queries were given; NaN for those not scored. Empty
+            for a statistic of the whole space.
         least, most: what the value would be if, wherever similarities are equal, matches came last, or first. Both are
             the value where no tie matters.
     """
@@ -27,7 +27,7 @@ class Result:
     value: float
     low: float
     high: float
-    per_query: Tensor | None = None
+    per_query: Tensor = field(default_factory=lambda: torch.empty(0))
     least: float = float("nan")
     most: float = float("nan")
 
@@ -103,7 +103,7 @@ class Results(dict[str, Result]):
         return found
 
     def _table(self) -> tuple[list[str], Tensor]:
-        held = {name: result.per_query for name, result in self.items() if result.per_query is not None}
+        held = {name: result.per_query for name, result in self.items() if len(result.per_query)}
         return list(held), torch.stack(list(held.values()), 1) if held else torch.empty(len(self.classes), 0)
 
 
@@ -152,4 +152,3 @@ def with_statistics(results: Results, order: Sequence[str], made: dict[str, Call
     for name in order:
         found[name] = made[name]() if name in made else results[name]
     return found
-

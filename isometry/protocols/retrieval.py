@@ -112,7 +112,7 @@ def evaluate(
     found = summed_up(list(ranked), scores.value, classes, how, least=scores.least, most=scores.most)
     if len(ranked) == len(chosen):
         return found
-    space = _space(queries, gallery, embed, compare, how, memory)
+    space = _space(queries, gallery, embed, compare, (samples, confidence, seed), memory)
     made = {name: (lambda s=s: _measured(s, space)) for name, s in chosen.items() if isinstance(s, Statistic)}
     return with_statistics(found, list(chosen), made)
 
@@ -159,14 +159,18 @@ def _reranked(field: Contest, scores: Scores, rerank: Reranking, depth: int) -> 
     from dataclasses import replace
 
     if not isinstance(rerank, Reranking):
-        raise ValueError(f"{rerank!r} is no re-ranking; one is written like 'KReciprocal(k1=20)'. See isometry list rerank.")
+        raise ValueError(
+            f"{rerank!r} is no re-ranking; one is written like 'KReciprocal(k1=20)'. See isometry list rerank."
+        )
     if field.relate is not None or any(metric.needs_ranks for metric in scores.metrics):
         raise ValueError(
             f"{rerank!r} gives lists of neighbours, and some metric reads places of all matches, or relations other than "
             "classes: give it a cut-off, such as MAP(k=100), or leave the re-ranking out."
         )
     if field.same_sequence is not None:
-        raise ValueError("A re-ranking does not leave out the query's own sequence yet: evaluate without one of the two.")
+        raise ValueError(
+            "A re-ranking does not leave out the query's own sequence yet: evaluate without one of the two."
+        )
     lists = rerank.neighbours(
         field.q.z, field.g.z, depth, ids_q=field.q.ids, ids_g=field.g.ids, similarity=field.compare, turn=field.turn,
         memory=field.memory,
@@ -180,29 +184,30 @@ def _measured(statistic: Statistic, space: Space) -> Result:
 
 
 def _space(
-    queries: Side, gallery: Side, embed: Callable[..., Tensor], compare: Callable[..., Tensor], how: Resampling,
+    queries: Side,
+    gallery: Side,
+    embed: Callable[..., Tensor],
+    compare: Callable[..., Tensor],
+    how: tuple[int, float, int],
     memory: str | int,
-) -> Space:  # fmt: skip
+) -> Space:
     """All items once: the gallery's, and queries that are not among them."""
     n, m = len(queries.z), len(gallery.z)
-    device = queries.z.device
+    every = torch.arange(m + n, device=queries.z.device)
     if gallery is queries:
-        every = torch.arange(n, device=device)
-        ids = every if queries.ids is None else queries.ids
-        parts = (queries.z.float(), queries.y, ids, every, every)
-    elif queries.ids is None or gallery.ids is None:
-        parts = (torch.cat([gallery.z.float(), queries.z.float()]), torch.cat([gallery.y, queries.y]),
-                 torch.arange(m + n, device=device), torch.arange(m, m + n, device=device), torch.arange(m, device=device))  # fmt: skip
+        ids = every[:n] if queries.ids is None else queries.ids
+        both = every[:n]
+        return Space(queries.z.float(), queries.y, ids, both, both, embed, compare, *how, memory)
+    if queries.ids is None or gallery.ids is None:
+        query, new, ids = every[m:], every[:n] >= 0, every
     else:
         order = gallery.ids.argsort(stable=True)
-        at = torch.searchsorted(gallery.ids[order], queries.ids).clamp_max(m - 1)
-        same = gallery.ids[order][at] == queries.ids
-        new = ~same
-        query = torch.where(same, order[at], m + new.cumsum(0) - 1)
-        parts = tuple(torch.cat([a, b[new]]) for a, b in (
-            (gallery.z.float(), queries.z.float()), (gallery.y, queries.y), (gallery.ids, queries.ids)
-        )) + (query, torch.arange(m, device=device))  # fmt: skip
-    return Space(*parts, embed, compare, how.samples, how.confidence, how.seed, memory)
+        at = order[torch.searchsorted(gallery.ids[order], queries.ids).clamp_max(m - 1)]
+        new = gallery.ids[at] != queries.ids
+        query = torch.where(new, m + new.cumsum(0) - 1, at)
+        ids = torch.cat([gallery.ids, queries.ids[new]])
+    z, y = (torch.cat([a, b[new]]) for a, b in ((gallery.z.float(), queries.z.float()), (gallery.y, queries.y)))
+    return Space(z, y, ids, query, every[:m], embed, compare, *how, memory)
 
 
 def _classes(y: Tensor) -> Tensor:

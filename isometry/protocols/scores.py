@@ -66,7 +66,9 @@ class Scores:
         value, least, most = (x.double().nanmean(0) for x in (self.value, self.least, self.most))
         matters = ((most - least).abs() > MATTERS).nonzero().squeeze(1).tolist()
         if matters:
-            told = "; ".join(f"{names[j]} lies between {least[j]:.4f} and {most[j]:.4f}, mean {value[j]:.4f}" for j in matters)
+            told = "; ".join(
+                f"{names[j]} lies between {least[j]:.4f} and {most[j]:.4f}, mean {value[j]:.4f}" for j in matters
+            )
             warnings.warn(
                 f"Some similarities are equal, and their order decides: {told}. The mean over all orders is given.",
                 stacklevel=3,

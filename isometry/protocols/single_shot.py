@@ -80,7 +80,7 @@ def single_shot(
         repeat = torch.arange(repeats).repeat_interleave(torch.tensor([len(one[0]) for one in met]))
         scores = [metric.expected(found).float() for metric in chosen.values()]
         values[repeat, field.order[row].cpu()] = torch.stack(scores, 1).cpu()
-    say_what_is_scored(relevant, queries.y == -1)
+    say_what_is_scored(relevant, (queries.y == -1).cpu())
     classes = torch.unique(queries.y.cpu(), return_inverse=True)[1]
     return summed_up(
         list(chosen), values.flatten(0, 1), classes.repeat(repeats), Resampling(samples, confidence, seed),

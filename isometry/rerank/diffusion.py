@@ -50,7 +50,9 @@ class Diffusion(Reranking):
 
     def __post_init__(self) -> None:
         if min(self.k, self.k_query, self.truncate, self.steps) < 1 or not 0 <= self.alpha < 1 or self.gamma <= 0:
-            raise ValueError(f"{self!r}: counts are 1 or more, gamma is positive, and alpha is below 1 and not negative.")
+            raise ValueError(
+                f"{self!r}: counts are 1 or more, gamma is positive, and alpha is below 1 and not negative."
+            )
 
     @torch.no_grad()
     def neighbours(

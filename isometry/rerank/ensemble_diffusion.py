@@ -72,7 +72,9 @@ class EnsembleDiffusion(Reranking):
 
     def _parts(self, x: Float[Tensor, "n d"], similarity: Compare) -> list[Float[Tensor, "n _"]]:
         if self.sizes and sum(self.sizes) != x.shape[1]:
-            raise ValueError(f"{self!r}: sizes add up to {sum(self.sizes)}, and the embeddings have {x.shape[1]} dimensions.")
+            raise ValueError(
+                f"{self!r}: sizes add up to {sum(self.sizes)}, and the embeddings have {x.shape[1]} dimensions."
+            )
         parts = x.float().split(self.sizes, 1) if self.sizes else (x.float(),)
         return [torch.nn.functional.normalize(p, dim=1) for p in parts] if similarity is inner else list(parts)
 

@@ -19,6 +19,7 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 TINY = 2.0**-1000  # so that a distance of 0 can be divided by the largest, which is 0
 SPARE = 1e-6  # more than rounding can hide
 
+
 class KReciprocal(Reranking):
     """Ranks by the neighbours that two items share: those that have each other in their lists.
 
@@ -81,7 +82,7 @@ class KReciprocal(Reranking):
         far = scale[items.of_q]
         lists = []
         for rows, row, item, shared in overlaps(v[items.of_q.cpu().numpy()], v[: len(g)], memory):
-            met = _padded(*(part.to(q.device) for part in (row, item, shared)), rows.stop - rows.start)
+            met = _padded(row.to(q.device), item.to(q.device), shared.to(q.device), rows.stop - rows.start)
             if ids_q is not None and ids_g is not None:
                 met = _without(met, ids_g[met[0].clamp_min(0)] == ids_q[rows, None])
 
@@ -115,9 +116,7 @@ class KReciprocal(Reranking):
         mean = torch.full(first.shape, 1 / first.shape[1], dtype=torch.float64, device=x.device)
         return v if self.k2 == 1 else (sparse.from_lists(first, mean, len(x)) @ v).tocsr()
 
-    def _best(
-        self, met: Lists, near: Lists, distance: Distance, turn: Tensor, k: int, m: int
-    ) -> tuple[Tensor, Tensor]:
+    def _best(self, met: Lists, near: Lists, distance: Distance, turn: Tensor, k: int, m: int) -> tuple[Tensor, Tensor]:
         """The first k of the items met, with their d_J, and of the nearest, with their D."""
         index, jaccard = met
         there = index >= 0

@@ -64,7 +64,9 @@ class PairwiseReranker(Reranking):
         candidate = index[row, place]
         for part in torch.arange(len(row)).split(self.batch):
             one = _items(self.items_q, q, row[part].cpu())
-            scores[row[part].cpu(), place[part].cpu()] = self._scores(one, _items(self.items_g, g, candidate[part].cpu()))
+            scores[row[part].cpu(), place[part].cpu()] = self._scores(
+                one, _items(self.items_g, g, candidate[part].cpu())
+            )
         order = scores.argsort(dim=1, descending=True, stable=True)
         scored = torch.arange(deep) < min(self.top, deep)
         ranked = torch.where(scored, index.cpu().gather(1, order), -1)

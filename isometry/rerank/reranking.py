@@ -97,8 +97,8 @@ def followed_by(first: Lists, then: Lists) -> Lists:
     new = (rest >= 0) & ~torch.isin(row + rest + 1, row + index + 1)
     last = torch.where(index >= 0, sim, torch.inf).amin(1, keepdim=True)
     highest = torch.where(new, rest_sim, -torch.inf).amax(1, keepdim=True)
-    drop = (highest - torch.where(last.isfinite(), last, highest)).clamp_min(0)
-    rest_sim = torch.where(new, rest_sim - drop, -torch.inf)
+    last = torch.where(last.isfinite(), last, highest)
+    rest_sim = torch.where(new, torch.minimum(rest_sim - (highest - last).clamp_min(0), last), -torch.inf)
     merged, both = torch.cat([sim, rest_sim], 1), torch.cat([index, torch.where(new, rest, -1)], 1)
     order = (both < 0).byte().argsort(dim=1, stable=True)[:, :k]
     return merged.gather(1, order).float(), both.gather(1, order)

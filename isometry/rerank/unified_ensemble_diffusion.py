@@ -1,4 +1,4 @@
-"""Unified ensemble diffusion (Bai, Tang, Torr and Latecki, "Re-ranking via metric fusion for object retrieval and person re-identification", CVPR 2019)."""
+"""Unified ensemble diffusion (Bai, Tang, Torr and Latecki, "Re-ranking via metric fusion", CVPR 2019)."""
 
 from collections.abc import Sequence
 

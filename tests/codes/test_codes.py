@@ -73,7 +73,8 @@ def test_an_evaluation_tells_bytes_neighbours_kept_and_what_is_lost():
         coded = evaluate_coded(z, y, "Binary()", samples=0, code_queries=True)
     assert [row.bytes for row in rows] == [128, 32, 4, 8, 128, 8]
     full, int8, binary, _, same, short = rows
-    assert full.kept == 1 and same.kept == pytest.approx(1, abs=1e-6)
+    assert full.kept == 1
+    assert same.kept == pytest.approx(1, abs=1e-6)
     assert int8.kept > 0.95 > binary.kept > short.kept
     assert coded[1].kept < binary.kept  # queries in full precision find more
     value, low, high = short.lost(full, "MAPAtR()")

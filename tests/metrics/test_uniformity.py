@@ -77,7 +77,7 @@ def test_rotations_and_lengths_change_nothing(statistic):
 
 
 def test_what_has_no_pair_is_refused_in_one_line():
-    with pytest.raises(ValueError, match="each of 5 has one"):
+    with pytest.raises(ValueError, match="each of 5 classes has one"):
         Alignment().measure(space(torch.randn(5, 2), torch.arange(5)))
     with pytest.raises(ValueError, match="two or more items"):
         Uniformity().measure(space(torch.randn(1, 2)))

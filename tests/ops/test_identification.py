@@ -86,3 +86,14 @@ def test_what_cannot_be_measured_is_refused():
     apart = identify(torch.randn(8, 2), y + 20, y, torch.randn(8, 2), y, y + 8, compare=inner)
     with pytest.raises(ValueError, match="nothing can be identified"):
         detected(apart, 0.5)
+
+
+@pytest.mark.parametrize("count", [3, 7, 20, 1000])
+def test_a_rate_that_is_a_whole_number_of_probes_lets_them_through(count):
+    """Strangers at 1, 2, … `count`; at a rate of i / count i of them pass, and i known probes above."""
+    z, strangers = torch.arange(1, count + 1)[:, None].float(), torch.arange(count) + 10
+    known, y = torch.arange(count)[:, None] + 0.5, torch.zeros(count, dtype=torch.int64)
+    y, ids = torch.cat([y, strangers]), torch.arange(2 * count) + 1
+    found = identify(torch.cat([known, z]), y, ids, torch.ones(1, 1), y[:1], ids[:1] - 1, compare=inner)
+    for i in range(1, min(count, 50)):
+        assert detected(found, i / count).sum() == i

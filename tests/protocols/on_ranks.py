@@ -37,9 +37,7 @@ def on_rank(rank, address, out):
     ids, mine = torch.arange(50), slice(0, SPLIT) if rank == 0 else slice(SPLIT, None)
     turn = (ids * 13) % 50
     for name, similarity in (("inner", inner), ("minus_distance", minus_distance)):
-        sim, index = nearest_over_ranks(
-            z, z[mine], 45, ids_q=ids, ids_g=ids[mine], similarity=similarity, turn=turn
-        )
+        sim, index = nearest_over_ranks(z, z[mine], 45, ids_q=ids, ids_g=ids[mine], similarity=similarity, turn=turn)
         found[name] = [sim.nan_to_num(neginf=-9).tolist(), index.tolist()]
     Path(f"{out}.{rank}").write_text(json.dumps(found))
     dist.barrier()
@@ -48,7 +46,9 @@ def on_rank(rank, address, out):
 
 def two_ranks():
     with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(on_rank, args=(f"{folder}/meet", f"{folder}/out"), nprocs=2)
+        mp.spawn(  # pyright: ignore[reportPrivateImportUsage]
+            on_rank, args=(f"{folder}/meet", f"{folder}/out"), nprocs=2
+        )
         return [json.loads(Path(f"{folder}/out.{rank}").read_text()) for rank in (0, 1)]
 
 

@@ -10,6 +10,7 @@ import torch
 from isometry.data import Arrays, Data
 from isometry.protocols.landmarks import (
     ap_at_k,
+    by_lists,
     global_average_precision,
     landmark_retrieval,
     precision,
@@ -191,6 +192,21 @@ def test_global_average_precision_by_hand():
     assert global_average_precision(torch.tensor([-1] * 4), scores, truth) == 0
     equal = torch.tensor([0.5, 0.5, 0.5, 0.5])
     assert global_average_precision(torch.tensor([9, 3, 9, 4]), equal, truth) == pytest.approx((1 / 2 + 2 / 4) / 3)
+
+
+def test_whatever_lists_the_data_have():
+    rng = np.random.default_rng(5)
+    z = torch.from_numpy(rng.normal(size=(40, 4))).float()
+    graded = listed(10, 30, [{"easy": [i], "hard": [i + 10], "junk": [i + 20]} for i in range(10)])
+    found, settings = by_lists(z, graded), revisited(z, graded)
+    assert list(found) == [f"{name} {metric}" for name in settings for metric in ("mAP", "mP@1", "mP@5", "mP@10")]
+    assert found["Hard mP@5"].value == settings["Hard"]["mP@5"].value
+    assert found["Hard mP@5"].low == settings["Hard"]["mP@5"].low
+    assert set(found.by(torch.arange(10) % 2)) == {"0", "1"}
+    plain = listed(10, 30, [{"relevant": [i, i + 10]} for i in range(10)])
+    assert by_lists(z, plain)["mAP@100"].value == landmark_retrieval(z, plain)["mAP@100"].value
+    with pytest.raises(ValueError, match="has no lists of matches"):
+        by_lists(z, dataclasses.replace(plain, judged=None))
 
 
 def test_bad_input():

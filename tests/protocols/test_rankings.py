@@ -134,7 +134,11 @@ def test_label_distances_of_continuous_labels_and_of_classes():
     targets, chosen = y.float()[:, None] + torch.rand(50, 1), [metrics.LabelDistance(k=3), Recall(k=1)]
     rel = close_targets(targets, targets).without_self(torch.arange(50), torch.arange(50))
     torch.testing.assert_close(
-        values(quietly(z, targets, chosen, relate=close_targets)), whole(chosen, z, rel), equal_nan=True, atol=2e-6, rtol=0
+        values(quietly(z, targets, chosen, relate=close_targets)),
+        whole(chosen, z, rel),
+        equal_nan=True,
+        atol=2e-6,
+        rtol=0,
     )
     by_class = quietly(z, y, "LabelDistance(k=3), Precision(k=3)")
     one, other = values(by_class)
@@ -191,9 +195,12 @@ def test_groups_of_equals():
     sim = torch.tensor([[5.0, 4, 4, 3, 3, 2, -torch.inf]])
     match = torch.tensor([[False, True, False, False, False, True, False]])
     size, hits, sums = equals(sim, match, 2, [sim.double()], False)
-    assert size.tolist() == [[1, 2]] and hits.tolist() == [[0, 1]] and sums[0].tolist() == [[5, 8]]
+    assert size.tolist() == [[1, 2]]
+    assert hits.tolist() == [[0, 1]]
+    assert sums[0].tolist() == [[5, 8]]
     size, hits, _ = equals(sim, match, 1, [], True)
-    assert size.tolist() == [[1, 2, 2, 1]] and hits.tolist() == [[0, 1, 0, 1]]
+    assert size.tolist() == [[1, 2, 2, 1]]
+    assert hits.tolist() == [[0, 1, 0, 1]]
 
 
 class Stops(Recall):
@@ -224,7 +231,8 @@ def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch, beside):
     before = Stops.calls
     found = quietly(z, y, chosen, resume=file)
     assert Stops.calls - before == 4  # of six chunks two were done
-    assert not file.exists() and len(list(tmp_path.iterdir())) == 0
+    assert not file.exists()
+    assert len(list(tmp_path.iterdir())) == 0
     torch.testing.assert_close(values(found), values(quietly(z, y, [Recall(k=1), *beside])), equal_nan=True)
     file.write_text("no such thing")
     with pytest.raises(ValueError, match="is no interrupted evaluation"):

@@ -17,7 +17,9 @@ def test_two_nodes():
     """S = [[0 1] [1 0]] whatever the weight; (1 − α)(I − αS)^{-1} is (1, α)/(1 + α)."""
     s = normalised(csr_array([[0.0, 0.3], [0.3, 0.0]]))
     np.testing.assert_allclose(s.toarray(), [[0, 1], [1, 0]])
-    torch.testing.assert_close(0.2 * resolvent(s, torch.eye(2), 0.8), torch.tensor([[5 / 9, 4 / 9], [4 / 9, 5 / 9]]).double())
+    torch.testing.assert_close(
+        0.2 * resolvent(s, torch.eye(2), 0.8), torch.tensor([[5 / 9, 4 / 9], [4 / 9, 5 / 9]]).double()
+    )
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 0.99])
@@ -37,7 +39,9 @@ def test_rows_are_solved_apart():
     y = torch.randn(3, 6).double()
     both = conjugate_gradients(lambda x: x @ m, y, tolerance=1e-12, most=50)
     for i in range(3):
-        torch.testing.assert_close(conjugate_gradients(lambda x: x @ m, y[i : i + 1], tolerance=1e-12, most=50)[0], both[i])
+        torch.testing.assert_close(
+            conjugate_gradients(lambda x: x @ m, y[i : i + 1], tolerance=1e-12, most=50)[0], both[i]
+        )
 
 
 def dense(q, g, knobs, size):
@@ -75,7 +79,9 @@ def test_equals_the_dense_system(truncate):
 
 
 def test_what_no_walk_reaches_follows_in_plain_order():
-    z = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2], [0.0, 1.0], [0.1, 1.0], [0.2, 1.0]]))
+    z = torch.nn.functional.normalize(
+        torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2], [0.0, 1.0], [0.1, 1.0], [0.2, 1.0]])
+    )
     sim, index = Diffusion(k=2, k_query=1).neighbours(z[:1], z[1:], 5)
     plain = nearest(z[:1], z[1:], 5)[1]
     assert set(index[0, :2].tolist()) == {0, 1}

@@ -73,7 +73,9 @@ def test_independent_queries_are_independent(text):
     q, g, ids_q, ids_g, _ = space()
     method = isometry.parse(text)
     every = method.neighbours(q, g, 9, ids_q=ids_q, ids_g=ids_g)[1]
-    alone = torch.cat([method.neighbours(q[i : i + 1], g, 9, ids_q=ids_q[i : i + 1], ids_g=ids_g)[1] for i in range(len(q))])
+    alone = torch.cat(
+        [method.neighbours(q[i : i + 1], g, 9, ids_q=ids_q[i : i + 1], ids_g=ids_g)[1] for i in range(len(q))]
+    )
     assert torch.equal(alone, every)
 
 

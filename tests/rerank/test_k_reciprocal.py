@@ -10,7 +10,12 @@ from isometry.rerank import KReciprocal
 from tests.rerank.oracles import k_reciprocal, order, reciprocal, squared
 from tests.rerank.spaces import arcs
 
-COMPARE = {"inner": inner, "minus_distance": minus_distance, "of one's own": lambda q, g: -(q[..., :, None, :] - g[..., None, :, :]).norm(dim=-1)}  # fmt: skip
+
+def own(q, g):
+    return -(q[..., :, None, :] - g[..., None, :, :]).norm(dim=-1)
+
+
+COMPARE = {"inner": inner, "minus_distance": minus_distance, "of one's own": own}
 
 
 def clusters(n=110, similarity="inner", seed=0):
@@ -20,9 +25,9 @@ def clusters(n=110, similarity="inner", seed=0):
 
 
 @pytest.mark.parametrize("similarity", COMPARE)
-@pytest.mark.parametrize(("k1", "k2", "weight"), [(20, 6, 0.3), (5, 2, 0.3), (7, 1, 0.5), (4, 3, 0.05), (300, 400, 0.3)])
+@pytest.mark.parametrize(("k1", "k2", "weight"), [(20, 6, 0.3), (5, 2, 0.3), (7, 1, 0.5), (4, 3, 0.05), (100, 90, 0.3)])
 def test_equals_the_published_definition(similarity, k1, k2, weight):
-    x, m = clusters(similarity=similarity), 80
+    x, m = clusters(70, similarity), 50
     final = k_reciprocal(x, k1, k2, weight)[0][m:, :m]
     for k in (1, 10, m):
         found = KReciprocal(k1=k1, k2=k2, weight=weight).neighbours(x[m:], x[:m], k, similarity=COMPARE[similarity])
@@ -41,10 +46,12 @@ def test_equals_it_where_every_item_searches_all_others():
     np.testing.assert_allclose(np.take_along_axis(final, index.numpy(), 1), -sim.numpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("memory", ["1 KB", "100 KB"])
+@pytest.mark.parametrize("memory", ["20 KB", "200 KB"])
 def test_does_not_depend_on_the_budget(memory):
     x = clusters()
-    for a, b in zip(KReciprocal().neighbours(x[:30], x, 5, memory=memory), KReciprocal().neighbours(x[:30], x, 5), strict=True):
+    for a, b in zip(
+        KReciprocal().neighbours(x[:30], x, 5, memory=memory), KReciprocal().neighbours(x[:30], x, 5), strict=True
+    ):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
 

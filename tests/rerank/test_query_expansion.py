@@ -15,7 +15,9 @@ Q, G = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8], [1.0, 0.0], [-1.0, 
 def loop(q, g, k, alpha, own_ids, ids, unit):
     out = []
     for i, x in enumerate(q.double()):
-        cosines = {j: float(torch.cosine_similarity(x, v.double(), dim=0)) for j, v in enumerate(g) if ids[j] != own_ids[i]}
+        cosines = {
+            j: float(torch.cosine_similarity(x, v.double(), dim=0)) for j, v in enumerate(g) if ids[j] != own_ids[i]
+        }
         score = cosines if unit else {j: -float((x - g[j].double()).norm()) for j in cosines}
         near = sorted(cosines, key=lambda j: -score[j])[:k]
         weight = {j: max(0.0, cosines[j]) ** alpha for j in near}

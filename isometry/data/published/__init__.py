@@ -98,14 +98,17 @@ def read_published(name: str, root: str | Path, *, subset: bool = False) -> Data
 def named(source: str) -> tuple[str, str, bool] | None:
     """What "cub:/path" or "subset:cub:/path" names: the data set, the folder, and whether a subset is wanted.
 
-    None for a path. The drive of a Windows path (`C:\\data`) is no name.
+    "subset:/path" leaves the data set to the folder's layout; the name is empty where that does not tell. None for a
+    path. The drive of a Windows path (`C:\\data`) is no name.
 
     >>> named("cub:/data/birds"), named("subset:cub:birds"), named("C:\\\\birds"), named("birds")
     (('cub', '/data/birds', False), ('cub', 'birds', True), None, None)
     """
     subset = source.lower().startswith(SUBSET)
-    found = re.fullmatch(r"([A-Za-z][\w-]+):(?!//)(.+)", source[len(SUBSET) :] if subset else source, re.DOTALL)
-    return (found[1], found[2], subset) if found else None
+    rest = source[len(SUBSET) :] if subset else source
+    if found := re.fullmatch(r"([A-Za-z][\w-]+):(?!//)(.+)", rest, re.DOTALL):
+        return found[1], found[2], subset
+    return (recognise(Path(rest).expanduser()) or "", rest, True) if subset else None
 
 
 def recognise(root: Path) -> str | None:

@@ -2,8 +2,7 @@
 
 The similarity w = a z + b (complex a, b) that carries the five points z of a face closest to their places w, by least
 squares: a = Σ conj(z_i − z̄)(w_i − w̄) / Σ |z_i − z̄|², b = w̄ − a z̄ (Umeyama, PAMI 1991, in the plane and without
-mirroring). Between pixels the picture is interpolated linearly and outside it is black, as in the published code (which
-rounds the places to 1/32 of a pixel).
+mirroring). Between pixels the picture is interpolated linearly and outside it is black, as the published code has it.
 """
 
 from typing import Any

@@ -1,5 +1,6 @@
 """Faces and pairs of them: LFW, packs of InsightFace, IJB."""
 
+import dataclasses
 import pickle
 
 import jaxtyping
@@ -124,6 +125,16 @@ def test_folds_are_those_of_scikit_learn(tmp_path):
     for i, (_, tested) in enumerate(KFold(10).split(range(127))):
         fold[tested] = i
     assert torch.equal(read_pack(path).pairs.fold, fold)
+
+
+def test_the_fingerprint_sees_pairs_and_templates(tmp_path, ijb):
+    pack = read_pack(trees.put(tmp_path, "x.bin", pickle.dumps((JPEGS * 5, [True, False] * 5))))
+    whole = ijb_pairs(ijb, read_ijb(ijb, name="ijbc"), name="ijbc")
+    others = [pack._replace(pairs=dataclasses.replace(pack.pairs, same=~pack.pairs.same))]
+    others += [pack._replace(pairs=dataclasses.replace(pack.pairs, fold=None))]
+    others += [whole._replace(templates=whole.templates._replace(medium=whole.templates.medium + 1)), whole]
+    assert len({paired.fingerprint() for paired in (pack, *others)}) == 5
+    assert pack.fingerprint() == read_pack(tmp_path / "x.bin").fingerprint()
 
 
 def test_a_damaged_picture_is_met_when_it_is_asked_for(tmp_path):

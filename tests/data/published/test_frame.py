@@ -58,6 +58,13 @@ def test_a_name_and_a_path(toy):
         assert data.images[0].shape == (3, 6, 8)
 
 
+def test_a_subset_of_what_the_folder_tells(toy):
+    (toy / "pictures/a0.JPG").unlink()
+    assert read(f"subset:{toy}").name == "a subset of Toy (7 images)"
+    with pytest.raises(ValueError, match=r"does not say which data set it is a part of: write 'subset:cub:"):
+        read(f"subset:{toy}/pictures")
+
+
 def test_a_folder_on_purpose(toy):
     assert read(f"folder:{toy}").classes == ("pictures",)
 
