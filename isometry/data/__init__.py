@@ -4,7 +4,9 @@ from isometry.data.data import Data
 from isometry.data.fetch import Batch
 from isometry.data.images import Arrays, FromDataset, Paths
 from isometry.data.loading import Loader, loader
+from isometry.data.pairs import Paired, Pairs, Search, Templates
 from isometry.data.pixels import Unreadable
+from isometry.data.published.paired import read_pairs
 from isometry.data.read import read
 from isometry.data.splits import Splits, split
 
@@ -14,10 +16,15 @@ __all__ = [
     "Data",
     "FromDataset",
     "Loader",
+    "Paired",
+    "Pairs",
     "Paths",
+    "Search",
     "Splits",
+    "Templates",
     "Unreadable",
     "loader",
     "read",
+    "read_pairs",
     "split",
 ]

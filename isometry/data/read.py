@@ -82,6 +82,8 @@ def _read_path(path: Path, label: str, plain: bool = False) -> Data:
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return read_table(path, label)
+        if path.suffix.lower() == ".bin":
+            raise ValueError(f"{path} holds pairs of faces: isometry.data.read_pairs reads it.")
         raise ValueError(f"{path} is neither a folder nor a table ({', '.join(TABLES)}).")
     beside = os.listdir(path.parent) if path.parent.is_dir() else []
     choice = nearest(path.name, beside) or nearest(str(path), ["glyphs"])

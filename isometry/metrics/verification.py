@@ -22,7 +22,7 @@ class AUROC(Statistic):
     thresholds alike, and most of them accept far too much to be of use: two spaces of equal AUROC may differ a lot in
     `TAR(far=0.001)`. Classes count by the number of their pairs, so large ones dominate.
 
-    Exact where the distinct scores of genuine pairs fit in the memory (two million in 512 MB); beyond that the scores
+    Exact where the distinct scores of genuine pairs fit in the memory (a million in 512 MB); beyond that the scores
     of an even sample cut the others into groups that count as equal, and a warning says how much that can matter where
     it is more than 1e-6. No interval: pairs of pairs share items, and resampling classes would need counts for every
     two classes.

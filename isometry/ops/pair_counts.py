@@ -21,7 +21,7 @@ from isometry.ops.roc import Steps
 TILE = 2**20  # pairs at once: what fits the cache
 MOST = 2**22  # pairs at once, where there are many edges to place in each tile
 PAIR = 48  # bytes that a pair of a tile takes
-EDGE = 256  # bytes that an edge takes
+EDGE = 512  # bytes that an edge takes, until the figures are read off
 
 
 @dataclass(frozen=True)

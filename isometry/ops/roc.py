@@ -102,10 +102,12 @@ def average_precision(found: Steps) -> Reading:
     _, tar = found.rates()
     genuine, impostor = (count.double() for count in found.accepted())
     after = genuine[1:] / (genuine[1:] + impostor[1:])
-    best = genuine[1:] / (genuine[1:] + impostor[:-1])
-    worst = (genuine[:-1] + 1) / (genuine[:-1] + 1 + impostor[1:])
-    doubt = (tar.diff() * torch.maximum(best - after, after - worst))[found.open()].sum()
-    return Reading(float(tar.diff() @ after), error=float(doubt))
+    value = float(tar.diff() @ after)
+    at = found.open().nonzero().squeeze(1)
+    best = genuine[at + 1] / (genuine[at + 1] + impostor[at])
+    worst = (genuine[at] + 1) / (genuine[at] + 1 + impostor[at + 1])
+    doubt = tar.diff()[at] @ torch.maximum(best - after[at], after[at] - worst)
+    return Reading(value, error=float(doubt))
 
 
 def best_accuracy(found: Steps) -> Reading:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isometry.expression import parse
 from isometry.metrics.metric import Metric, Ties
-from isometry.protocols.rankings import Contest, Whole, contest, rows_at_once, whole
+from isometry.protocols.rankings import Contest, contest, rows_at_once, whole
 from isometry.protocols.results import Resampling, Results, summed_up
 from isometry.protocols.retrieval import geometry
 from isometry.protocols.sides import say_what_is_scored, sides
@@ -73,10 +73,11 @@ def single_shot(
     for at in torch.arange(len(queries.z), device=field.order.device).split(rows_at_once(field)):
         table = whole(field, at)
         relevant[field.order[at].cpu()] = table.match.sum(1).cpu()
-        met = [_one_match(field, at, table, turn, shown) for turn, shown in drawn]
-        row, size, others = (torch.cat(x) for x in zip(*met, strict=True))
+        pairs = table.match.nonzero().T
+        met = [_one_match(field, at, table.sim, pairs, turn, shown) for turn, shown in drawn]
+        row, size = (torch.cat(x) for x in zip(*met, strict=True))
         hits = torch.tensor([0, 1], device=row.device).expand_as(size).contiguous()
-        found = Ties(size, hits, hits[:, 1].contiguous(), others)
+        found = Ties(size, hits, hits[:, 1].contiguous(), torch.full_like(row, len(drawn[0][1])))
         repeat = torch.arange(repeats).repeat_interleave(torch.tensor([len(one[0]) for one in met]))
         scores = [metric.expected(found).float() for metric in chosen.values()]
         values[repeat, field.order[row].cpu()] = torch.stack(scores, 1).cpu()
@@ -102,17 +103,23 @@ def _draws(y: Tensor, repeats: int, seed: int) -> Iterator[tuple[Tensor, Tensor]
         yield turn, order[first]
 
 
-def _one_match(c: Contest, at: Tensor, table: Whole, turn: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The queries among these in a draw; how many items lie above their one match, and are its equals; of how many."""
-    own, asked = torch.where(table.match, turn, len(turn)).argmin(1), table.match.any(1)
+def _one_match(
+    c: Contest, at: Tensor, sim: Tensor, pairs: Tensor, turn: Tensor, shown: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The queries among these in a draw; how many items lie above their one match, and how many are its equals.
+
+    `pairs` are rows and columns of all matches. A query's match is the one that comes first in the draw's order; it is
+    the image shown of its identity, unless that is left out for the query and so lies below everything.
+    """
+    row, column = pairs
+    first = torch.full((len(at),), len(turn), device=at.device).scatter_reduce_(0, row, turn[column], "amin")
+    asked = first < len(turn)
     if c.g is c.q:
         asked &= ~torch.isin(at, shown)
-        own = torch.where(c.q.y[at, None] == c.g.y[shown], shown, 0).amax(1)
-    part = asked.nonzero().squeeze(1)
-    other = c.q.y[at[part], None] != c.g.y[shown]
-    score, rest = table.sim[part].gather(1, own[part, None]), table.sim[part][:, shown]
-    ahead, equal = ((rest > score) & other).sum(1), ((rest == score) & other).sum(1)
-    return at[part], torch.stack([ahead, equal + 1], 1), other.sum(1) + 1
+    own = turn.argsort()[first.clamp_max(len(turn) - 1)]
+    score, rest = sim.gather(1, own[:, None]), sim[:, shown]
+    equal = (rest == score).sum(1) + (~torch.isin(own, shown)).long()
+    return at[asked], torch.stack([(rest > score).sum(1), equal], 1)[asked]
 
 
 def _read(metrics: str | Metric | Sequence[Metric]) -> dict[str, Metric]:

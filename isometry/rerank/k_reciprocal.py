@@ -8,7 +8,7 @@ from torch import Tensor
 
 from isometry.ops import sparse
 from isometry.ops.geometry import farthest, pair_similarity, squared_distance
-from isometry.ops.knn_graph import all_items, around
+from isometry.ops.knn_graph import Items, all_items, around
 from isometry.ops.neighbours import nearest
 from isometry.ops.overlap import overlaps
 from isometry.ops.ranking import Compare, inner, keys, unpack
@@ -72,13 +72,17 @@ class KReciprocal(Reranking):
         memory: str | int = "512 MB",
     ) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
         q, g = q.detach().float(), g.detach().float()
-        plain = nearest(q, g, k, ids_q=ids_q, ids_g=ids_g, similarity=similarity, turn=turn, memory=memory)
-        if not len(q) or not len(g):
-            return plain
         turn = torch.zeros(len(q), dtype=torch.int64, device=q.device) if turn is None else turn
         items = all_items(q, g, ids_q, ids_g)
+        twice = _is_gallery(items, ids_g)  # every item searches all others: one search gives both lists
+        deep = max(k, min(self.k1, len(g) - 1)) if twice else k
+        sim, index = nearest(q, g, deep, ids_q=ids_q, ids_g=ids_g, similarity=similarity, turn=turn, memory=memory)
+        plain = (sim[:, :k], index[:, :k])
+        if not len(q) or not len(g):
+            return plain
+        others = index[:, : self.k1] if twice else around(items.x, self.k1, similarity=similarity, memory=memory)[1]
         scale = farthest(items.x, similarity, memory).clamp_min(TINY)
-        v = self.encoded(items.x, scale, similarity, memory)
+        v = self.encoded(items.x, others, scale, similarity, memory)
         far = scale[items.of_q]
         lists = []
         for rows, row, item, shared in overlaps(v[items.of_q.cpu().numpy()], v[: len(g)], memory):
@@ -96,10 +100,14 @@ class KReciprocal(Reranking):
         return torch.cat([sim for sim, _ in lists]), torch.cat([index for _, index in lists])
 
     def encoded(
-        self, x: Float[Tensor, "N d"], scale: Float[Tensor, " N"], similarity: Compare, memory: str | int
+        self,
+        x: Float[Tensor, "N d"],
+        others: Int[Tensor, "N k1"],
+        scale: Float[Tensor, " N"],
+        similarity: Compare,
+        memory: str | int,
     ) -> sparse.CSR:
         """V: a row of weights for each item, on the items that are its reciprocal neighbours; rows sum to 1."""
-        others = around(x, self.k1, similarity=similarity, memory=memory)[1]
         rank = torch.cat([torch.arange(len(x), device=x.device)[:, None], others], 1)
         counts, columns, weights = [], [], []
         for rows, members in reciprocal_sets(rank, memory):
@@ -148,6 +156,12 @@ def _padded(row: Tensor, item: Tensor, shared: Tensor, n: int) -> Lists:
     jaccard = torch.ones(index.shape, dtype=torch.float64, device=row.device)
     index[row, place], jaccard[row, place] = item, 1 - shared / (2 - shared)
     return index, jaccard
+
+
+def _is_gallery(items: Items, ids_g: Tensor | None) -> bool:
+    """Whether the queries are the gallery, in its order, and no two items share an id."""
+    rows = torch.arange(len(items.x), device=items.x.device)
+    return ids_g is not None and torch.equal(items.of_q, rows) and len(ids_g.unique()) == len(rows)
 
 
 def _marked(index: Tensor, m: int) -> Tensor:

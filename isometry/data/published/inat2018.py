@@ -23,7 +23,7 @@ def read_inat2018(root: Path) -> Data:
     for part in ("train", "test"):
         name = f"Inaturalist_{part}_set1.txt"
         path = need(root, f"Inat_dataset_splits/{name}", name)
-        found = [line for line in lines(path) if seen(line)]
+        found = [line.lstrip("/") for line in lines(path) if seen(line)]
         if wrong := [line for line in found if line.count("/") < 2]:
             raise ValueError(f"{path} lists {wrong[0]!r}: a path has a super-category and a class folder.")
         items += [(part, line, *line.split("/")[-3:-1]) for line in found]
