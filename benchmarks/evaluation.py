@@ -2,6 +2,7 @@
 
     python benchmarks/evaluation.py                        # the size of Stanford Online Products' test set
     python benchmarks/evaluation.py --n 12000 --peers
+    python benchmarks/search.py                            # the search alone, and metrics without it
 
 Both sides work on the same normalised embeddings and find the same number of neighbours; ours also counts, scores and
 draws intervals. Runs are interleaved and the median is told, with the median of the ratios of neighbouring runs;

@@ -4,8 +4,8 @@
     python benchmarks/verification.py --n 60502 --dim 384 --memory "256 MB"
 
 Embeddings are clustered on the sphere, four items a class. Ours draws AUROC, average precision, EER and TAR from one
-pass; scikit-learn is given the scores of all pairs, made by one product, and draws the same. Each side runs in a process
-of its own; memory is the highest resident size beyond that with the data loaded.
+pass, with their intervals; scikit-learn is given the scores of all pairs, made by one product, and draws the same values.
+Each side runs in a process of its own; memory is the highest resident size beyond that with the data loaded.
 """
 
 import argparse

@@ -37,10 +37,10 @@ TITLES = {
     "transforms": "Transforms", "rerank": "Re-rankings", "codes": "Codes",
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
-         "Weigh": "GeneralPairWeighting(weigh={})"}  # fmt: skip
+         "Weigh": "GeneralPairWeighting(weigh={})", "Gain": "NDCG(gain={})"}  # fmt: skip
 HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references",
          "Reference": "references", "Miners": "miners", "Miner": "miners", "Relate": "relation", "Select": "losses",
-         "Penalty": "losses", "Penalty | None": "references"}  # fmt: skip
+         "Penalty": "losses", "Penalty | None": "references", "Gain": "metrics"}  # fmt: skip
 
 
 @functools.cache

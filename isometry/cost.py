@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-
 LEAST = 1e-20
 """Less than anything is counted."""
 

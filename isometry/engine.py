@@ -189,7 +189,7 @@ def _embedded(loss: "Loss", rows: Samples, cols: Samples) -> tuple[Samples, Samp
     return rows._replace(z=z), cols._replace(z=r)
 
 
-def _single(device: str) -> contextlib.AbstractContextManager[None]:
+def _single(device: str) -> contextlib.AbstractContextManager:
     """Single precision inside, whatever is cast outside."""
     if torch.compiler.is_compiling() or torch.is_autocast_enabled(device):
         return torch.autocast(device, enabled=False)

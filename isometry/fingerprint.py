@@ -172,7 +172,10 @@ def _size(data: Data, ready: Ready) -> str:
 
 
 def content(data: Data) -> str:
-    """A hash of these images and what is known of them. Classes that no image here has do not change it."""
+    """A hash of these images and what is known of them. Classes that no image here has do not change it.
+
+    Label paths and categories are hashed by their numbers, which are those of the whole source.
+    """
     present = data.present()
     own = dataclasses.replace(
         relabelled(data)[0] if len(present) else data,

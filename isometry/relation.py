@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from isometry.component import Component
-from isometry.ops.truth import all_true, equal, some
+from isometry.ops.truth import all_true, either, equal, some, times
 
 Pairs = Float[Tensor, "n m"]
 Weights = Float[Tensor, "n m"] | Bool[Tensor, "n m"]
@@ -89,7 +89,7 @@ class Relation:
     @property
     def any(self) -> Weights:
         """Weight of the pair as either: positives and negatives together."""
-        return self._read("any", lambda: _either(self.pos, self.neg))
+        return self._read("any", lambda: either(self.pos, self.neg))
 
     @property
     def T(self) -> "Relation":
@@ -127,15 +127,6 @@ class Relation:
     def weighted(self, weight: Float[Tensor, " m"]) -> "Relation":
         """Each reference counts `weight` times."""
         return self.replace(pos=lambda: self.pos * weight, neg=lambda: self.neg * weight)
-
-
-def times(weights: Tensor, mask: Tensor) -> Tensor:
-    """Weights where the mask holds; booleans stay booleans."""
-    return weights & mask if weights.dtype == torch.bool else weights * mask
-
-
-def _either(pos: Tensor, neg: Tensor) -> Tensor:
-    return pos | neg if pos.dtype == neg.dtype == torch.bool else pos + neg
 
 
 def _missing() -> Tensor:

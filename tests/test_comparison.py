@@ -106,6 +106,19 @@ def test_groups_of_the_same_seeds_are_paired_and_others_are_not(runs):
     assert found.difference_low < found.difference < found.difference_high
 
 
+def test_one_run_against_several_is_taken_to_vary_as_they_do(runs):
+    values = np.array([read_queries(runs / f"good-{s}").table["MAPAtR()"].mean() for s in range(3)])
+    gaps = of_class(runs / "poor-0") / 6 - sum(of_class(runs / f"good-{s}") for s in range(3)) / 18
+    of_classes, of_seeds = gaps.var(ddof=1) / 24, values.var(ddof=1) * (1 + 1 / 3)
+    freedom = (of_classes + of_seeds) ** 2 / (of_classes**2 / 23 + of_seeds**2 / 2)
+    expected = 2 * stats.t(freedom).sf(abs(gaps.mean()) / (of_classes + of_seeds) ** 0.5)
+    goods = [runs / f"good-{s}" for s in range(3)]
+    one = compare([*goods, runs / "poor-0"])
+    assert row(one, "MAPAtR()", "poor-0").p == pytest.approx(expected)
+    assert row(compare([runs / "poor-0", *goods]), "MAPAtR()", "good").p == pytest.approx(expected)
+    assert "poor-0: one seed; another is taken to change as much as in the group it stands against." in one.notes
+
+
 def test_a_run_against_its_own_copy_does_not_differ(runs, tmp_path):
     copy = folder(tmp_path / "copy", noise=0.8, loss="Contrastive()")
     found = row(compare([runs / "good-0", copy]), "MAPAtR()", "copy")
@@ -261,7 +274,8 @@ def test_wrong_options_are_one_line(runs, tmp_path, monkeypatch, capsys, case):
 
 def test_metrics_in_common_can_be_compared(runs, tmp_path):
     other = folder(tmp_path / "x", metrics="MAPAtR(), MRR()", loss="Triplet()")
-    found = compare([runs / "good-0", other], metrics="MAPAtR()")
+    found = compare([runs / "good-0", other], metrics="MAPAtR(), MAPAtR()")
+    assert len(found.rows) == 2
     assert {r.metric for r in found.rows} == {"MAPAtR()"}
     assert found.protocol.metrics == ("MAPAtR()",)
 

@@ -48,7 +48,7 @@ def compare(
         raise ValueError(f"The confidence of an interval lies between 0 and 1; got {confidence}.")
     if metrics:
         chosen = parse(metrics)
-        texts = tuple(repr(m) for m in (chosen if isinstance(chosen, (tuple, list)) else (chosen,)))
+        texts = tuple(dict.fromkeys(repr(m) for m in (chosen if isinstance(chosen, tuple) else (chosen,))))
         members = [with_metrics(member, texts) for member in members]
     for other in members[1:]:
         refuse_unlike(members[0], other)
@@ -78,11 +78,16 @@ def notes(groups: list[Group], per_query: bool) -> list[str]:
         changed = [k for k in own if k not in REST and any(other.get(k) != own[k] for other in others)]
         if changed:
             said.append(f"{group.name}: " + ", ".join(f"{k} {own[k] if own[k] != '' else 'none'}" for k in changed))
-    if any(len(group.members) == 1 for group in groups):
+    single = [group.name for group in groups if len(group.members) == 1]
+    if len(single) > 1:
         said.append(
-            "Of a run with one seed it is not known what another seed would change: no interval and no p holds it."
+            "Of runs with one seed it is not known what another seed would change: no interval and no p between them holds it."
         )
-    if (classes := groups[0].members[0].queries.classes()) < FEW:
+    if len(single) < len(groups) > 1 and single:
+        said.append(
+            f"{', '.join(single)}: one seed; another is taken to change as much as in the group it stands against."
+        )
+    if 0 < (classes := groups[0].members[0].queries.classes()) < FEW:
         said.append(f"There are {classes} classes: intervals and p are rough.")
     if per_query:
         said.append("Queries are taken for independent: intervals and p are too small where those of a class are not.")

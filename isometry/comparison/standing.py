@@ -99,8 +99,8 @@ def against(row: Row, group: Group, first: Group, draws: Draws) -> Row:
     """The row with the difference on the same queries, its interval, p, and the smallest difference that would be found.
 
     One run against one: classes are the sample; the interval is the bootstrap's, p that of flipped signs. Where a side
-    has several runs, seeds are a sample too: Student's, with the variance between classes and that between seeds. Of a
-    statistic of the whole space only the seeds are known.
+    has several runs, seeds are a sample too: Student's, with the variance between classes and that between seeds. A
+    statistic of the whole space is tested over seeds alone.
     """
     text, key = row.metric, (row.metric, row.run)
     mine, theirs = group.per_query(text), first.per_query(text)
@@ -126,7 +126,13 @@ def against(row: Row, group: Group, first: Group, draws: Draws) -> Row:
 
 
 def between_seeds(group: Group, first: Group, text: str) -> list[tuple[float, float]]:
-    """What seeds add to the variance of the difference, and its freedom: of pairs where both have the same seeds."""
+    """What seeds add to the variance of the difference, and its freedom: of pairs where both have the same seeds.
+
+    Of one run against several, the one is taken to vary as those do. Nothing is known where both are one.
+    """
     mine, theirs = group.values(text), first.values(text)
-    sides = [mine - theirs] if group.seeds == first.seeds else [mine, theirs]
-    return [(float(side.var()) / len(side), len(side) - 1) for side in sides if len(side) > 1]
+    if len(mine) > 1 and len(theirs) > 1:
+        sides = [mine - theirs] if group.seeds == first.seeds else [mine, theirs]
+        return [(float(side.var()) / len(side), len(side) - 1) for side in sides]
+    several = max(mine, theirs, key=len)
+    return [(float(several.var()) * (1 + 1 / len(several)), len(several) - 1)] if len(several) > 1 else []

@@ -38,6 +38,7 @@ class Data:
         judged: for queries whose matches are listed and not told by class: ids of gallery images by what they are to
             this one, such as "easy", "hard" and "junk"; empty for all others.
         paths: the files, as the source writes them.
+        captions: what is said of each image, in words: none, one or several sentences.
         notes: what was left out or looked odd when it was read, a line each.
     """
 
@@ -59,6 +60,7 @@ class Data:
     sequence: Int64[Tensor, " n"] | None = None
     judged: tuple[Mapping[str, tuple[int, ...]], ...] | None = None
     paths: tuple[str, ...] | None = None
+    captions: tuple[tuple[str, ...], ...] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -128,8 +130,13 @@ class Data:
                 digest.update(name.encode() + np.ascontiguousarray(value.numpy()).tobytes())
         if self.judged is not None:
             digest.update(repr([sorted(lists.items()) for lists in self.judged]).encode())
+        if self.captions is not None:
+            digest.update(repr(self.captions).encode(errors="surrogateescape"))
         self.images.write_to(digest)
         return digest.hexdigest()
 
 
-BY_ITEM = ("split", "is_query", "is_gallery", "hierarchy", "targets", "multi", "category", "sequence", "judged", "paths")
+BY_ITEM = (
+    "split", "is_query", "is_gallery", "hierarchy", "targets", "multi", "category", "sequence", "judged", "paths",
+    "captions",
+)  # fmt: skip

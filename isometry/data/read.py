@@ -1,6 +1,7 @@
 """One door for every kind of data."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from isometry.component import nearest
 from isometry.data.arrays import read_arrays, read_dataset
 from isometry.data.data import Data
 from isometry.data.folder import read_folder
+from isometry.data.hub import is_hub, read_hub, read_hub_name
 from isometry.data.images import Arrays, Paths
 from isometry.data.pixels import Unreadable, one_line
 from isometry.data.table import read_table
@@ -50,6 +52,8 @@ def _read(source: Any, label: str) -> Data:
         return read_glyphs() if source == "glyphs" else _read_text(os.fspath(source), label)
     if type(source).__module__.split(".")[0] == "pandas":
         return read_table(source, label)
+    if is_hub(source):
+        return read_hub(source, label)
     if isinstance(source, (tuple, list)) and len(source) == 2:
         return read_arrays(*source)
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
@@ -60,21 +64,37 @@ def _read(source: Any, label: str) -> Data:
 
 def _read_text(source: str, label: str) -> Data:
     """A path, or a name before a colon and a path; what exists under the whole text is a path."""
-    from isometry.data.published import named, read_published
+    from isometry.data.published import named, placed, read_published
 
-    found = named(source)
-    if not found or Path(source).expanduser().exists():
-        return _read_path(Path(source).expanduser(), label)
+    found, given = named(source), Path(source).expanduser()
+    if not given.exists() and (place := placed(source)):
+        return read_published(source, place)
+    if not found or given.exists():
+        return _read_path(given, label)
     name, path, subset = found
     if not name:
         raise ValueError(f"{source!r} does not say which data set it is a part of: write 'subset:cub:{path}'.")
-    if name.lower() == "folder":
-        return _read_path(Path(path).expanduser(), label, plain=True)
+    if name.lower() in DOORS:
+        return DOORS[name.lower()](path, label)
     return read_published(name, path, subset=subset)
 
 
+def _read_folder(source: str, label: str) -> Data:
+    return _read_path(Path(source).expanduser(), label, plain=True)
+
+
+def _read_web(source: str, label: str) -> Data:
+    from isometry.data.web import read_web
+
+    return read_web(source, label)
+
+
+DOORS: dict[str, Callable[[str, str], Data]] = {"folder": _read_folder, "hf": read_hub_name, "web": _read_web}
+"""What a name before a colon opens, other than a published data set."""
+
+
 def _read_path(path: Path, label: str, plain: bool = False) -> Data:
-    from isometry.data.published import read_published, recognise
+    from isometry.data.published import known_as, read_published, recognise
 
     if path.is_dir():
         name = None if plain else recognise(path)
@@ -82,9 +102,13 @@ def _read_path(path: Path, label: str, plain: bool = False) -> Data:
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return read_table(path, label)
+        if path.suffix.lower() == ".tar":
+            return _read_web(str(path), label)
         if path.suffix.lower() == ".bin":
             raise ValueError(f"{path} holds pairs of faces: isometry.data.read_pairs reads it.")
         raise ValueError(f"{path} is neither a folder nor a table ({', '.join(TABLES)}).")
+    if published := known_as(str(path)):
+        raise FileNotFoundError(f"{path} is a published data set, read from its folder: write '{published}:FOLDER'.")
     beside = os.listdir(path.parent) if path.parent.is_dir() else []
     choice = nearest(path.name, beside) or nearest(str(path), ["glyphs"])
     where = "" if beside or not path.parent.name else f" Nor is there a folder {path.parent}."

@@ -29,10 +29,11 @@ class Volume(Component):
 
 
 class BoxVolume(Volume):
-    """Makes items of `CSG` count by the density of a box around their neighbours: V = Π_d 2 max_j |x_d − x_jd|, as published.
+    """Makes items of `CSG` count by the density of a box around their neighbours, as published.
 
-    Not smaller than `floor`. In more than a few dimensions a box of sides below ½ is: then all items weigh the same, as in
-    `NoVolume()`; with `floor=0.0` instead, the densest item of a class decides all. It alters with rotations.
+    V is the product over the axes of 2 max_j |x − x_j|, and not taken smaller than `floor`. In many dimensions a box with sides
+    below 1 is smaller than that, and all items weigh the same, as in `NoVolume()`; with `floor=0.0` instead, the densest
+    item of a class decides all. It alters with rotations.
     """
 
     floor: float = 1e-4
@@ -44,7 +45,8 @@ class BoxVolume(Volume):
 class BallVolume(Volume):
     """Makes items of `CSG` count by the density of the ball that holds their neighbours. Rotations change nothing.
 
-    V = π^{d/2} / Γ(d/2 + 1) max_j ‖x − x_j‖^d, not smaller than `floor`; d is the number of dimensions, filled or not.
+    V = π^{d/2} / Γ(d/2 + 1) max_j ‖x − x_j‖^d, and not taken smaller than `floor`; d is the number of dimensions, filled
+    or not. In many dimensions as `BoxVolume`.
     """
 
     floor: float = 1e-4
@@ -65,12 +67,11 @@ class NoVolume(Volume):
 class CSG(Statistic):
     """How much do classes run into each other? From 0 (no neighbour is of another class) to C − 1 (all look alike).
 
-    The cumulative spectral gradient: items drawn from class i have neighbours of classes c with shares S_ic, each item
-    divided by the volume that its neighbours take; W_ij = Σ_c min(S_ic, S_jc) says how alike two classes look; with
-    0 = λ_0 ≤ λ_1 ≤ … the spectrum of the Laplacian diag(W 1) − W, CSG = Σ_i max_{j≤i} (λ_{j+1} − λ_j) / (C − j). For
-    two classes it is W_12. Neighbours are the nearest by Euclidean distance among embeddings as the similarity sees
-    them (at length one for the cosine; `similarity=euclidean` takes features as they are), the item itself left
-    out by id. Unknown labels (−1) are left out.
+    CSG = Σ_i max_{j≤i} (e_{j+1} − e_j) / (C − j), with 0 = e_0 ≤ e_1 ≤ … the spectrum of the Laplacian diag(W 1) − W. Of the
+    neighbours of items drawn from class i the share S_ic is of class c, each item divided by the volume that its
+    neighbours take; W_ij = Σ_c min(S_ic, S_jc) says how alike two classes look. For two classes it is W_12. Neighbours are
+    the nearest by Euclidean distance among embeddings as the similarity sees them (at length one for the cosine; with
+    `similarity="euclidean"` features are taken as they are), the item itself left out by id. Unknown labels (−1) are left out.
 
     It grows with the number of classes, so compare spaces of one data set, or data sets of as many classes. The paper measures
     features of few dimensions. The value is the mean over draws, and the interval Student's over them: it says
@@ -88,7 +89,9 @@ class CSG(Statistic):
     draws: int = 250
     """Items of a class, at most."""
     repeats: int = 10
+    """How often items are drawn."""
     volume: Volume = fresh(BoxVolume)
+    """What each item is divided by."""
 
     def __post_init__(self) -> None:
         if min(self.k, self.draws, self.repeats) < 1:

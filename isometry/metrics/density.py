@@ -18,7 +18,7 @@ from isometry.similarity import Similarity
 class IntraDensity(Statistic):
     """How far apart are items of one class? π_intra; smaller is denser.
 
-    π_intra = mean_c mean_{i≠j∈c} d(z_i, z_j): a mean over classes, whatever their size, of the mean distance within each.
+    π_intra = mean_c mean_{i≠j∈c} d(z_i, z_j). A mean over classes, whatever their size, of the mean distance within each;
     d is the similarity's largest value minus the similarity: 1 − cos by default, in [0, 2], as the authors' code has it;
     `similarity=chord` is the Euclidean distance of unit vectors. Classes of one item and unknown labels (−1) are left
     out; the authors' code means to replace the former, and replaces them by an arbitrary value. Rotations change nothing,
@@ -32,6 +32,7 @@ class IntraDensity(Statistic):
     """
 
     similarity: Similarity = cosine
+    """What the distance is made of."""
 
     def __post_init__(self) -> None:
         needs_distance(self, self.similarity)
@@ -56,6 +57,7 @@ class InterDensity(Statistic):
     """
 
     similarity: Similarity = cosine
+    """What the distance is made of."""
 
     def __post_init__(self) -> None:
         needs_distance(self, self.similarity)
@@ -79,6 +81,7 @@ class DensityRatio(Statistic):
     """
 
     similarity: Similarity = cosine
+    """What the distance is made of."""
 
     def __post_init__(self) -> None:
         needs_distance(self, self.similarity)

@@ -14,16 +14,16 @@ LEVELS = 64  # more grades than that are no tree
 class HierarchicalAP(Metric):
     """Average precision that knows mild mistakes from severe ones: the right genus is better than the wrong order.
 
-    Σ_k (h_k / rank_k) / Σ_k rel_k over all items k that share a level with the query, with
-    h_k = rel_k + Σ_j min(rel_j, rel_k) over the items j before k. An item that shares l of L levels has
-    rel = (l/L)^α / n_l, where n_l items of the gallery share exactly l. With class labels there is one level, and it is
-    `MAP()`. The released evaluation code adds a level's items twice where two levels happen to have equal rel; here
+    Σ_k (h_k / r_k) / Σ_k w_k over all items k that share a level with the query, where r_k is the rank of k, and
+    h_k = w_k + Σ_j min(w_j, w_k) over the items j before k. An item that shares l of L levels is worth
+    w = (l/L)^α / n_l, where n_l items of the gallery share exactly l. With class labels there is one level, and it is
+    `MAP()`. The released evaluation code adds a level's items twice where two levels happen to be worth the same; here
     they count once. Under ties its mean has no closed form here: equals come in one order, which knows nothing of labels.
 
     `HAPPIER` is the loss that goes with it.
 
     >>> from isometry.metrics.metric import Ranking
-    >>> hits = torch.tensor([[True, True, True]])  # genus, species, then another of the genus: rel = 1/4, 1, 1/4
+    >>> hits = torch.tensor([[True, True, True]])  # genus, species, then another of the genus: w = 1/4, 1, 1/4
     >>> places, worth = torch.tensor([[1, 2, 3]]), torch.tensor([[0.5, 1.0, 0.5]])
     >>> HierarchicalAP().per_query(Ranking(hits, torch.tensor([3]), torch.tensor([1]), ranks=places, worth=worth))
     tensor([0.7500])

@@ -71,7 +71,7 @@ def classes(space: Space, name: str, least: int = 1) -> Classes:
 
 def mean_by_class(space: Space, values: Float[Tensor, " n"], y: Int[Tensor, " n"] | None = None) -> Estimate:
     """The mean of the values, with its interval from drawing classes; each value is a class of its own unless `y` says."""
-    y = torch.arange(len(values)) if y is None else y
+    values, y = values.cpu(), torch.arange(len(values)) if y is None else y.cpu()
     low, high = group_bootstrap(values[:, None], y, samples=space.samples, confidence=space.confidence, seed=space.seed)
     return Estimate(float(values.mean()), float(low), float(high))
 
@@ -105,24 +105,23 @@ def distances(space: Space, k: int) -> Float[Tensor, "n k"]:
     rows = items(space)
     if len(rows) <= k:
         raise ValueError(f"{k} neighbours were asked for, and each of {len(rows):,} items has {len(rows) - 1:,}.")
-    deep = min(max(k, SHARED), len(rows) - 1)
 
     def measure() -> Tensor:
         x = mapped(space)
         x = x if len(rows) == len(x) else x[rows]
         if space.searches_itself and len(rows) == len(space.ids) and _ranks_by_distance(space, x):
-            index = found(space, deep)
+            index = found(space, k)
         else:
             ids = torch.arange(len(x), device=x.device)
-            index = nearest(x, x, deep, ids_q=ids, ids_g=ids, similarity=minus_distance, memory=space.memory)[1]
-        step = max(1, 2**22 // (deep * x.shape[1]))
+            index = nearest(x, x, k, ids_q=ids, ids_g=ids, similarity=minus_distance, memory=space.memory)[1]
+        step = max(1, 2**19 // (k * x.shape[1]))
         parts = (
             torch.linalg.vector_norm(x[near].double() - x[own].double()[:, None], dim=2)
             for own, near in zip(torch.arange(len(x), device=x.device).split(step), index.split(step), strict=True)
         )
         return torch.cat(list(parts)).sort(1).values
 
-    return space.once(("distances", deep), measure)[:, :k]
+    return space.once(("distances", k), measure)
 
 
 def _ranks_by_distance(space: Space, x: Tensor) -> bool:

@@ -11,10 +11,10 @@ from isometry.ops.equals import precision_at_hits
 class MAP(Metric):
     """How pure is the ranking wherever a match comes?
 
-    (1/R) Σ_i i / rank_i over all R matches in the gallery, itself left out: the share of matches among the first
-    rank_i items, however deep the i-th match lies. Matches at the places 1, 3 and 6 give (1 + 2/3 + 3/6) / 3 = 0.7222.
-    All matches are placed, so it costs a comparison of each with the whole gallery; `MAPAtR()`, which stops after R
-    places, is cheaper.
+    (1/R) Σ_i i / r_i over all R matches in the gallery, itself left out: the share of matches among the first r_i items,
+    where r_i is the place of the i-th match, however deep it lies. Matches at the places 1, 3 and 6 give
+    (1 + 2/3 + 3/6) / 3 = 0.7222. All matches are placed, so it costs a comparison of each with the whole gallery;
+    `MAPAtR()`, which stops after R places, is cheaper.
 
     With `k`, (1 / min(k, R)) Σ_{i≤k} P(i) rel(i): AP@k, which is 1 whenever the first k places are as good as they can
     be. Published code that divides by the number of hits among the k calls a query perfect that found one match of many

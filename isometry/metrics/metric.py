@@ -154,8 +154,8 @@ class Metric(Component):
     """A value per query. Subclasses write `depth` and `per_query`; a query without a match is never scored.
 
     Called with `(sim, rel)`, like a loss, it ranks a similarity matrix and returns `[n]`, NaN for queries without a
-    match. Ties there go to the lower index; `isometry.evaluate` breaks them without regard to labels, and makes no
-    matrix.
+    match. Ties there go to the lower index; `isometry.evaluate` gives the mean over all orders of equals where there is
+    a closed form (`expected`).
     """
 
     needs_first: ClassVar[bool] = False

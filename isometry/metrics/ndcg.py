@@ -15,7 +15,7 @@ WHOLE = 2**62  # places, where there is no cut-off
 class NDCG(Metric):
     """Do the items that are worth most come first? A metric that knows more and less.
 
-    Σ_{i≤k} gain_i / log2(1 + i), over the largest value it could have; without `k` the whole ranking counts. A gain is
+    Σ_{i≤k} g_i / log2(1 + i), over the largest value it could have; without `k` the whole ranking counts. A gain is
     the pair's affinity where that is positive: the share of levels in common for label trees, closeness for continuous
     labels, 1 for classes. `ExponentialGain(grades=L)` and `DistanceGain()` are the other published ones.
 

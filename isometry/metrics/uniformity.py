@@ -68,15 +68,15 @@ class Alignment(Statistic):
     def measure(self, space: Space) -> Estimate:
         found = classes(space, "Alignment")
         if self.alpha == 2:  # 2 − 2 cos
-            each = 2 * intra(space, "Alignment", cosine)[found.y]
+            each = 2 * intra(space, "Alignment", cosine)[found.y.cpu()]
         else:
-            each = within.over_others(space.z[found.rows], found.size, self.power, within.mean, space.memory)
+            each = within.over_others(space.z[found.rows], found.size, self.power, within.mean, space.memory).cpu()
         there = ~each.isnan()
         if not there.any():
             raise ValueError(
                 f"Alignment needs a class of two or more items, and each of {len(found.size)} classes has one."
             )
-        return mean_by_class(space, each[there], found.y[there])
+        return mean_by_class(space, each[there], found.y.cpu()[there])
 
     def power(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         """‖u_i − u_j‖^α."""

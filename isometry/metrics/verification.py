@@ -5,6 +5,7 @@ others each pair counts once, in one direction. The figures are those of sorting
 the ROC), from counts that are streamed. Terms: ISO/IEC 19795-1 (FMR, FNMR); FAR = FMR, TAR = 1 − FNMR.
 """
 
+import math
 import warnings
 from collections.abc import Callable
 
@@ -12,7 +13,11 @@ import torch
 
 from isometry.metrics.statistic import Estimate, Space, Statistic
 from isometry.ops import roc
-from isometry.ops.pair_counts import Pairs, all_pairs, counted, genuine_scores
+from isometry.ops.jackknife import jackknife
+from isometry.ops.pair_counts import Counted, Pairs, all_pairs, counted, genuine_scores
+
+LEAST, MOST = 10, 32  # groups of classes that are left out in turn
+ITEMS = 512  # of a group, at least, where there are more groups than the least
 
 
 class AUROC(Statistic):
@@ -24,8 +29,9 @@ class AUROC(Statistic):
 
     Exact where the distinct scores of genuine pairs fit in the memory (a million in 512 MB); beyond that the scores
     of an even sample cut the others into groups that count as equal, and a warning says how much that can matter where
-    it is more than 1e-6. No interval: pairs of pairs share items, and resampling classes would need counts for every
-    two classes.
+    it is more than 1e-6. The interval is a jackknife that leaves out groups of classes, with all pairs that touch them,
+    one after the other (10 to 32, or as many as classes): it says how much the figure hangs on which classes there
+    are. NaN for label sets, which share labels across groups, and where a group holds all pairs of a kind.
 
     >>> roc.auroc(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.1]))).value
     0.875
@@ -43,7 +49,7 @@ class AveragePrecisionOfPairs(Statistic):
     the share of genuine pairs, which is tiny where classes are many, so values of different data do not compare. Unlike
     `MAP()`, which ranks for each query apart, it asks for one threshold that suits all classes.
 
-    Exact, or bounded, as `AUROC()`. No interval, for the same reason.
+    Exact, or bounded, as `AUROC()`; its interval too.
 
     >>> roc.average_precision(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.7, 0.1]))).value
     0.833...
@@ -60,7 +66,7 @@ class VerificationAccuracy(Statistic):
     so far that refusing all of them would score nearly 1. The threshold is chosen on the pairs it is scored on, which is
     optimistic: accuracy on folds that did not choose it is `protocols.verification`.
 
-    Exact, or bounded, as `AUROC()`. No interval, for the same reason.
+    Exact, or bounded, as `AUROC()`; its interval too.
 
     >>> roc.best_accuracy(roc.steps(torch.tensor([0.9, 0.5]), torch.tensor([0.7, 0.1]))).value
     0.75
@@ -77,14 +83,14 @@ class EER(Statistic):
     is followed, so ties (and a step over the crossing) give a value that no single threshold attains. In [0, 1], smaller
     is better.
 
-    Exact. No interval, for the reason given in `AUROC()`.
+    Exact. The interval is that of `AUROC()`.
 
     >>> roc.eer(roc.steps(torch.tensor([0.9, 0.8, 0.5]), torch.tensor([0.7, 0.2, 0.1]))).value
     0.333...
     """
 
     def measure(self, space: Space) -> Estimate:
-        return Estimate(_exact(space, roc.eer).value)
+        return _with_interval(space, _exact(space, roc.eer).value, roc.eer)
 
 
 class TAR(Statistic):
@@ -93,7 +99,7 @@ class TAR(Statistic):
     max TAR(t) over all thresholds t with FAR(t) ≤ far. In [0, 1]. Equal scores are accepted together or not at all, so a
     collapsed model scores 0. Nothing is interpolated.
 
-    Exact. No interval, for the reason given in `AUROC()`.
+    Exact. The interval is that of `AUROC()`.
 
     Raises:
         ValueError: where `far` is less than one of the impostor pairs there are: the data cannot measure it.
@@ -105,7 +111,7 @@ class TAR(Statistic):
     far: float = 1e-3
 
     def measure(self, space: Space) -> Estimate:
-        return Estimate(_exact(space, lambda found: roc.tar_at(found, self.far)).value)
+        return _tar(space, self.far)
 
 
 class FNMR(Statistic):
@@ -115,7 +121,7 @@ class FNMR(Statistic):
     smaller is better; a collapsed model scores 1. Published code differs: a quantile of impostor scores, interpolated,
     taken as the threshold lets through more than `fmr` where scores tie.
 
-    Exact. No interval, for the reason given in `AUROC()`.
+    Exact. The interval is that of `AUROC()`.
 
     Raises:
         ValueError: where `fmr` is less than one of the impostor pairs there are: the data cannot measure it.
@@ -127,10 +133,11 @@ class FNMR(Statistic):
     fmr: float = 1e-3
 
     def measure(self, space: Space) -> Estimate:
-        return Estimate(1 - _exact(space, lambda found: roc.tar_at(found, self.fmr)).value)
+        tar = _tar(space, self.fmr)
+        return Estimate(1 - tar.value, 1 - tar.high, 1 - tar.low)
 
 
-def pair_steps(space: Space) -> tuple[Pairs, roc.Steps]:
+def pair_counts(space: Space) -> tuple[Pairs, Counted]:
     """The pairs of a space, and what a falling threshold accepts of them; one pass for all statistics.
 
     Raises:
@@ -141,39 +148,57 @@ def pair_steps(space: Space) -> tuple[Pairs, roc.Steps]:
             "Pairs are genuine or impostors where labels are classes, int64 [n], or label sets, bool [n L]; "
             f"got {str(space.y.dtype)[6:]} {list(space.y.shape)}."
         )
-    return space.once("pair steps", lambda: _counted(space))
+    return space.once("pairs", lambda: _counted(space))
 
 
-def _counted(space: Space) -> tuple[Pairs, roc.Steps]:
+def _counted(space: Space) -> tuple[Pairs, Counted]:
     q = space.embed(space.z[space.query])
     against = None
     if not space.searches_itself:
         at = space.gallery
         against = (space.embed(space.z[at]), space.y[at], space.ids[at])
-    pairs = all_pairs(q, space.y[space.query], space.ids[space.query], against, space.compare, space.memory)
+    groups = min(MOST, max(LEAST, len(space.z) // ITEMS)) if space.samples else 1
+    pairs = all_pairs(
+        q, space.y[space.query], space.ids[space.query], against, space.compare, space.memory, groups=groups,
+        seed=space.seed,
+    )  # fmt: skip
     return pairs, counted(pairs, genuine_scores(pairs))
 
 
 def _exact(space: Space, read: Callable[[roc.Steps], roc.Reading]) -> roc.Reading:
     """A figure that hangs on one step; scores about it are counted again for as long as they are not told apart."""
-    pairs, found = pair_steps(space)
-    reading = read(found)
+    pairs, found = pair_counts(space)
+    reading = read(found.steps)
     while reading.gap is not None:
         low, high = reading.gap
         ends = torch.tensor([low, high], device=pairs.q.device)
         inside = genuine_scores(pairs, low, high)
-        reading = read(counted(pairs, torch.cat([ends[ends.isfinite()], inside]).unique()))
+        reading = read(counted(pairs, torch.cat([ends[ends.isfinite()], inside]).unique()).steps)
         if reading.gap == (low, high):
             break
     return reading
 
 
 def _to_a_bound(name: str, space: Space, read: Callable[[roc.Steps], roc.Reading]) -> Estimate:
-    reading = read(pair_steps(space)[1])
+    reading = read(pair_counts(space)[1].steps)
     if reading.error > 1e-6:
         warnings.warn(
             f"{name} is known to ± {reading.error:.1g} only: the genuine pairs do not fit in {space.memory}. "
             "Give more memory.",
             stacklevel=3,
         )
-    return Estimate(reading.value)
+    return _with_interval(space, reading.value, read)
+
+
+def _with_interval(space: Space, value: float, read: Callable[[roc.Steps], roc.Reading]) -> Estimate:
+    """By leaving out groups of classes; the figure is a share, so the interval ends at 0 and 1."""
+    without = pair_counts(space)[1].without
+    whole = all(found.genuine.any() and found.impostor.any() for found in without)
+    rates = torch.tensor([read(found).value if whole else math.nan for found in without])
+    low, high = jackknife(value, rates, space.confidence)
+    return Estimate(value, max(low, 0.0), min(high, 1.0)) if low <= high else Estimate(value)
+
+
+def _tar(space: Space, far: float) -> Estimate:
+    value = _exact(space, lambda found: roc.tar_at(found, far)).value
+    return _with_interval(space, value, lambda found: roc.largest_tar(found, far))

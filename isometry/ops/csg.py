@@ -25,7 +25,7 @@ def overlap(
 
     S_i is the mean over the drawn items of class i of the shares of each class among their neighbours, each item weighed
     by 1 / V. Both rows sum to 1, so W is 1 − the Bray-Curtis distance of the paper. Weights are taken relative to the
-    largest of the class, from logarithms: nothing overflows. O(c²) memory, O(c³) time.
+    largest of the class, from logarithms: nothing overflows. O(c²) memory, at most O(c³) time.
 
     Args:
         y: classes of the drawn items, 0 … count − 1, each at least once.
@@ -38,8 +38,20 @@ def overlap(
     cell = y[:, None] * count + near
     s.index_add_(0, cell.flatten(), weight[:, None].expand_as(cell).flatten())
     s = s.view(count, count)
-    s = s / s.sum(1, keepdim=True)
-    return (1 - torch.cdist(s, s, p=1) / 2).clamp(0, 1)
+    return common(s / s.sum(1, keepdim=True))
+
+
+def common(s: Float[Tensor, "c c"]) -> Float[Tensor, "c c"]:
+    """Σ_k min(s_ik, s_jk), of rows that sum to 1: column by column where few are not 0, else by distances of rows."""
+    count, used = len(s), s > 0
+    if 32 * int(used.sum(0).square().sum()) > count**3:
+        return (1 - torch.cdist(s, s, p=1) / 2).clamp(0, 1)
+    w = torch.zeros_like(s)
+    for column in range(count):
+        rows = used[:, column].nonzero().squeeze(1)
+        share = s[rows, column]
+        w[rows[:, None], rows] += torch.minimum(share[:, None], share)
+    return w.clamp_max(1)
 
 
 def cumulative_spectral_gradient(w: Float[Tensor, "c c"]) -> float:

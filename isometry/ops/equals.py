@@ -1,9 +1,11 @@
 """Chances in a random order of equals: `size` items of which `hits` are relevant, every order as likely as any other.
 
-All in float64 and free of loops over items; the work and the memory for a group do not grow with it. Binomial
-coefficients are taken by Stirling's series with the large terms cancelled by hand, so they are as accurate for groups
-of millions as for small ones. Sums over the places of a group are Gauss quadratures for sums (discrete Chebyshev
-polynomials: Abramowitz and Stegun, 22.17) on intervals that double in length away from both ends.
+What makes values of retrieval metrics exact under ties (McSherry and Najork, "Computing information retrieval
+performance measures efficiently in the presence of tied scores", ECIR 2008). All in float64 and free of loops over items:
+the work for a group grows with the logarithm of its size, the memory not at all. Binomial coefficients are taken by
+Stirling's series with the large terms cancelled by hand, so they are as accurate for groups of millions as for small
+ones. Sums over the places of a group are Gauss quadratures for sums (discrete Chebyshev polynomials: Abramowitz and
+Stegun, 22.17) on intervals that double in length away from both ends.
 """
 
 import functools

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -31,28 +32,20 @@ def overlaps(
     step = max(1, min(CELLS, in_bytes(memory) // 40) // max(1, m))
     most = max(1, min(MEETINGS, in_bytes(memory) // 160))
     total = torch.zeros(step * m, dtype=torch.float64)
-    slot = torch.zeros(step * m, dtype=torch.int32)
     for first in range(0, a.shape[0], step):
         last = min(first + step, a.shape[0])
         entries = slice(int(row_start[first]), int(row_start[last]))
         lengths = (row_start[first + 1 : last + 1] - row_start[first:last]).long()
         base = torch.repeat_interleave(torch.arange(last - first) * m, lengths)
-        seen = [torch.empty(0, dtype=torch.int64)]
         f = feature[entries].long()
         meetings = (start[f + 1] - start[f]).long()
         for part in _pieces(meetings, most):
             count = meetings[part]
-            at = torch.repeat_interleave(start[f[part]] - count.cumsum(0) + count, count) + torch.arange(
-                int(count.sum())
-            )
+            at = torch.repeat_interleave(start[f[part]] - count.cumsum(0) + count, count)
+            at += torch.arange(len(at))
             cell = torch.repeat_interleave(base[part], count) + item[at]
-            value = torch.minimum(torch.repeat_interleave(mine[entries][part], count), weight[at])
-            new = total[cell] == 0
-            place = torch.arange(len(cell), dtype=torch.int32)
-            slot[cell] = place
-            seen.append(cell[new & (slot[cell] == place)])
-            total.index_add_(0, cell, value)
-        cell = seen[-1] if len(seen) == 2 else torch.cat(seen).sort().values
+            total.scatter_add_(0, cell, torch.minimum(torch.repeat_interleave(mine[entries][part], count), weight[at]))
+        cell = torch.from_numpy(np.flatnonzero(total.numpy() != 0))
         sums = total[cell]
         total[cell] = 0
         row = torch.div(cell, m, rounding_mode="floor")

@@ -9,19 +9,22 @@ nothing is lost by not knowing the impostors' own scores. Where the edges would 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from isometry.ops.memory import in_bytes
-from isometry.ops.ranking import agree
+from isometry.ops.ranking import agree, shuffled
 from isometry.ops.roc import Steps
 
 TILE = 2**20  # pairs at once: what fits the cache
 MOST = 2**22  # pairs at once, where there are many edges to place in each tile
 PAIR = 48  # bytes that a pair of a tile takes
 EDGE = 512  # bytes that an edge takes, until the figures are read off
+COARSE = 4096  # edges at most, where groups are left out
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Pairs:
 
     Attributes:
         q, g: mapped rows of queries and gallery; the very same tensor where each pair is to be counted once.
-        y, y_g: classes, rising; or label sets, bool.
+        y, y_g: numbers of classes, rising; or label sets, bool.
         ids, ids_g: a query and a gallery item of one id are no pair.
+        group, group_g: which group the class belongs to, rising.
         compare: the similarity of mapped rows.
         memory: working memory in bytes, beside these.
     """
@@ -42,8 +46,19 @@ class Pairs:
     y_g: Shaped[Tensor, "m ..."]
     ids: Int[Tensor, " n"]
     ids_g: Int[Tensor, " m"]
+    group: Int[Tensor, " n"]
+    group_g: Int[Tensor, " m"]
     compare: Callable[[Tensor, Tensor], Tensor]
     memory: int
+
+
+class Counted(NamedTuple):
+    """What a falling threshold accepts of all pairs, exactly; and of those that do not touch a group, for each group, at
+    fewer scores. No groups where there are fewer than two.
+    """
+
+    steps: Steps
+    without: list[Steps]
 
 
 def all_pairs(
@@ -53,16 +68,22 @@ def all_pairs(
     against: tuple[Tensor, Tensor, Tensor] | None,
     compare: Callable[[Tensor, Tensor], Tensor],
     memory: str | int,
+    *,
+    groups: int = 1,
+    seed: int = 0,
 ) -> Pairs:
     """All pairs of items of known label and different id; without `against`, of the items among themselves, once each.
 
     Args:
         y: classes int64 (−1 is unknown), or label sets, bool (none set is unknown; sharing a label is genuine).
         against: the gallery's rows, labels and ids.
+        groups, seed: into how many groups classes are put, as the seed has it. Label sets are one group.
     """
-    mine = _known(q, y, ids)
-    other = mine if against is None else _known(*against)
-    return Pairs(mine[0], other[0], mine[1], other[1], mine[2], other[2], compare, in_bytes(memory))
+    number = _numbers(y if against is None else torch.cat([y, against[1]]), groups, seed)
+    mine = _known(q, y, ids, number)
+    other = mine if against is None else _known(*against, number)
+    (z, label, name, group), (g, label_g, name_g, group_g) = mine, other
+    return Pairs(z, g, label, label_g, name, name_g, group, group_g, compare, in_bytes(memory))
 
 
 @torch.no_grad()
@@ -70,7 +91,7 @@ def genuine_scores(pairs: Pairs, low: float = -math.inf, high: float = math.inf)
     """Distinct scores of genuine pairs from `low` to `high`, rising: all of them, or an even sample where memory ends."""
     room = max(2, pairs.memory // EDGE)
     kept, held, stride = [pairs.q.new_empty(0)], 0, 1
-    for sim, same, other in _tiles(pairs, size=TILE, genuine=True):
+    for sim, same, other, _ in _tiles(pairs, size=TILE, genuine=True):
         score = sim[(same & other).expand_as(sim)]
         kept.append(score[(score >= low) & (score <= high)][::stride])
         held += len(kept[-1])
@@ -83,22 +104,35 @@ def genuine_scores(pairs: Pairs, low: float = -math.inf, high: float = math.inf)
 
 
 @torch.no_grad()
-def counted(pairs: Pairs, edges: Float[Tensor, " k"]) -> Steps:
+def counted(pairs: Pairs, edges: Float[Tensor, " k"]) -> Counted:
     """How many genuine and impostor pairs lie at each edge, and between edges.
 
     Raises:
         ValueError: where the similarity is not a number.
     """
-    genuine, impostor = _Counts(edges), _Counts(edges)
-    for sim, same, other in _tiles(pairs, size=min(MOST, max(TILE, 4 * len(edges)))):
-        hit, blank = same & other, same | ~other
-        if hit.any():
-            genuine.add(sim[hit.expand_as(sim)])
-        if blank.any():
-            impostor.add(sim.masked_fill(blank, torch.nan).flatten(), int((~blank.expand_as(sim)).sum()))
-        else:
-            impostor.add(sim.flatten())
-    return Steps.of(edges, genuine.sums(), impostor.sums())
+    groups = 1 + max((int(group[-1]) for group in (pairs.group, pairs.group_g) if len(group)), default=0)
+    coarse = edges[torch.linspace(0, len(edges) - 1, min(COARSE, len(edges))).long()] if groups > 1 else edges[:0]
+    whole = [_Counts(edges), _Counts(edges)]
+    touched = [[_Counts(coarse) for _ in range(groups + 1)] for _ in whole]  # the last is of all pairs
+    for sim, same, other, blocks in _tiles(pairs, size=min(MOST, max(TILE, 4 * len(edges)))):
+        for score, every, parts in zip(_parted(sim, same & other, same | ~other), whole, touched, strict=True):
+            if len(score):
+                for counts in (every, *(parts[block] for block in {*blocks, groups} if groups > 1)):
+                    counts.add(score)
+    without = [
+        Steps.of(coarse, *((every[-1] - every[group]).sums() for every in touched))
+        for group in range(groups if groups > 1 else 0)
+    ]
+    return Counted(Steps.of(edges, *(every.sums() for every in whole)), without)
+
+
+def _parted(sim: Tensor, hit: Tensor, blank: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of genuine pairs, and of impostors (all but the `blank` ones), rising."""
+    genuine = sim[hit.expand_as(sim)] if hit.any() else sim.new_empty(0)
+    if not blank.any():
+        return _sorted(genuine), _sorted(sim.flatten())
+    count = int((~blank.expand_as(sim)).sum())
+    return _sorted(genuine), _sorted(sim.masked_fill(blank, torch.nan).flatten(), count)
 
 
 class _Counts:
@@ -109,36 +143,42 @@ class _Counts:
         self.below = torch.zeros(len(edges) + 1, dtype=torch.int64, device=edges.device)
         self.upto = self.below.clone()
 
-    def add(self, score: Tensor, count: int | None = None) -> None:
-        """Counts those that are numbers: `count` of them, where some were blanked out."""
-        count = len(score) if count is None else count
-        if not count:
-            return
-        score = _sorted(score)[:count]
-        if score[-1].isnan():
-            raise ValueError("The similarity of some pair is NaN; it must be a number for any two finite embeddings.")
+    def add(self, score: Tensor) -> None:
+        """Counts these; they rise."""
         below = torch.searchsorted(score, self.edges)
-        tied = (score[below.clamp_max(count - 1)] == self.edges).nonzero().squeeze(1)
+        tied = (score[below.clamp_max(len(score) - 1)] == self.edges).nonzero().squeeze(1)
         self.below[:-1] += below
         below[tied] = torch.searchsorted(score, self.edges[tied], right=True)
         self.upto[:-1] += below
-        self.below[-1] += count
+        self.below[-1] += len(score)
+
+    def __sub__(self, other: "_Counts") -> "_Counts":
+        rest = _Counts(self.edges)
+        rest.below, rest.upto = self.below - other.below, self.upto - other.upto
+        return rest
 
     def sums(self) -> tuple[Tensor, Tensor]:
         """At the edges `[k]`, and below each and above the last `[k + 1]`."""
         return (self.upto - self.below)[:-1], self.below - torch.nn.functional.pad(self.upto[:-1], (1, 0))
 
 
-def _sorted(score: Tensor) -> Tensor:
-    """Rising, NaN last. On the CPU numpy sorts with vector instructions, in place."""
-    if score.device.type != "cpu":
-        return score.sort().values
-    score.numpy().sort()
+def _sorted(score: Tensor, count: int | None = None) -> Tensor:
+    """Rising; the first `count`, behind which there are blanks. On the CPU numpy sorts, with vector instructions."""
+    if score.device.type == "cpu":
+        score.numpy().sort()
+    else:
+        score = score.sort().values
+    score = score[:count]
+    if len(score) and score[-1].isnan():
+        raise ValueError("The similarity of some pair is NaN; it must be a number for any two finite embeddings.")
     return score
 
 
-def _tiles(pairs: Pairs, *, size: int, genuine: bool = False) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Scores of a tile, whether each is of one class, and whether it counts at all; masks may be `[1 1]`.
+def _tiles(
+    pairs: Pairs, *, size: int, genuine: bool = False
+) -> Iterator[tuple[Tensor, Tensor, Tensor, tuple[int, int]]]:
+    """Scores of a tile, whether each is of one class, whether it counts at all, and the tile's groups; masks may be
+    `[1 1]`.
 
     Similarities are taken in float64 and rounded to float32, so that equal vectors have equal scores in every tile.
     With `genuine`, tiles that can hold no genuine pair are left out.
@@ -146,18 +186,29 @@ def _tiles(pairs: Pairs, *, size: int, genuine: bool = False) -> Iterator[tuple[
     size = max(1, min(size, pairs.memory // 2 // PAIR))
     itself = pairs.q is pairs.g
     width = max(1, min(len(pairs.g), math.isqrt(size)))
-    for start in range(0, len(pairs.q), max(1, size // width)):
-        rows = slice(start, start + max(1, size // width))
-        for col in range(start if itself else 0, len(pairs.g), width):
-            cols = slice(col, col + width)
+    across = _pieces(pairs.group_g, width)
+    for a, rows in _pieces(pairs.group, max(1, size // width)):
+        for b, cols in across:
+            if itself and cols.stop <= rows.start:
+                continue
             same = _same(pairs.y[rows], pairs.y_g[cols])
             if genuine and same.numel() == 1 and not same:
                 continue
             other = _other(pairs.ids[rows], pairs.ids_g[cols])
             if itself and cols.start < rows.stop:
                 later = torch.ones(len(pairs.q[rows]), len(pairs.g[cols]), dtype=torch.bool, device=same.device)
-                other = other & later.triu(start - col + 1)
-            yield pairs.compare(pairs.q[rows].double(), pairs.g[cols].double()).float(), same, other
+                other = other & later.triu(rows.start - cols.start + 1)
+            yield pairs.compare(pairs.q[rows].double(), pairs.g[cols].double()).float(), same, other, (a, b)
+
+
+def _pieces(group: Tensor, size: int) -> list[tuple[int, slice]]:
+    """Consecutive items of one group, `size` at most: the group, and where they are."""
+    ends = [0, *torch.bincount(group).cumsum(0).tolist()]
+    return [
+        (number, slice(start, min(start + size, stop)))
+        for number, (first, stop) in enumerate(pairwise(ends))
+        for start in range(first, stop, size)
+    ]
 
 
 def _same(y: Tensor, y_g: Tensor) -> Bool[Tensor, "n m"]:
@@ -176,9 +227,28 @@ def _other(ids: Tensor, ids_g: Tensor) -> Bool[Tensor, "n m"]:
     return ids[:, None] != ids_g[None]
 
 
-def _known(z: Tensor, y: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The items of known label, in the order of their classes."""
+def _numbers(y: Tensor, groups: int, seed: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """A map from labels to what they are in the order of groups, and to the groups; classes are dealt out by a hash."""
+    if y.ndim == 2:
+        return lambda y: (y, torch.zeros(len(y), dtype=torch.int64, device=y.device))
+    names = y[y != -1].unique()
+    dealt = torch.empty_like(names)
+    dealt[shuffled(names, seed).argsort(stable=True)] = torch.arange(len(names), device=y.device)
+    group = dealt % max(1, min(groups, len(names)))
+    number = group * len(names) + torch.arange(len(names), device=y.device)
+
+    def read(y: Tensor) -> tuple[Tensor, Tensor]:
+        at = torch.searchsorted(names, y)
+        return number[at], group[at]
+
+    return read
+
+
+def _known(z: Tensor, y: Tensor, ids: Tensor, number: Callable[..., tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
+    """The items of known label, in the order of their classes' numbers: rows, labels, ids and groups."""
     keep = (y != -1 if y.ndim == 1 else y.any(1)).nonzero().squeeze(1)
+    label, group = number(y[keep])
     if y.ndim == 1:
-        keep = keep[y[keep].argsort(stable=True)]
-    return z[keep], y[keep], ids[keep]
+        order = label.argsort(stable=True)
+        keep, label, group = keep[order], label[order], group[order]
+    return z[keep], label, ids[keep], group

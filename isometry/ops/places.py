@@ -1,25 +1,20 @@
 """Where the matches of a query come in the order of the whole gallery."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isometry.ops.ranking import unpack
+from isometry.ops.counting import above_and_equal, how_many, in_threads
 
 NOWHERE = 2**62  # the place of no item
-FEW = 6  # matches a query up to which each is compared with all items; above, items are sorted
-
-Keys = Callable[[Tensor], Tensor]
+LOW = 2**32 - 1
+LEFT_OUT = 2**31 - 2**23  # the upper half of the key of −inf
+FEW = 16  # matches a query up to which each is compared with all items; above, items are sorted
 
 
 def places(
     sim: Float[Tensor, "n m"],
     match: Bool[Tensor, "n m"],
-    keys: Keys,
     turn: Int[Tensor, " n"],
     worth: Float[Tensor, "n m"] | None = None,
 ) -> tuple[Int[Tensor, "n p"], Int[Tensor, "n p"], Bool[Tensor, " n"]]:
@@ -29,36 +24,44 @@ def places(
 
     Args:
         sim: similarities; −inf for items that are left out, which match nothing.
-        keys, turn: for some rows, their `ranking.keys`, and the turns these were made with.
+        turn: among equals the first column at or after a row's turn comes first, cyclically, as in `ranking`.
 
-    >>> from isometry.ops.ranking import keys
-    >>> sim, turn = torch.tensor([[0.9, 0.1, 0.5, 0.7]]), torch.tensor([0])
-    >>> match = torch.tensor([[False, True, False, True]])
-    >>> places(sim, match, lambda rows: keys(sim[rows], torch.arange(4), turn[rows], 4), turn)[0]
+    >>> sim, match = torch.tensor([[0.9, 0.1, 0.5, 0.7]]), torch.tensor([[False, True, False, True]])
+    >>> places(sim, match, torch.tensor([0]))[0]
     tensor([[2, 4]])
     """
-    many = match.sum(1)
-    if int(many.max() if len(many) else 0) > FEW:
-        return _sorted(match, keys(torch.arange(len(sim), device=sim.device)), turn, worth)
-    rank, column, mixed = _compared(sim, match, worth)
+    many = how_many(match)
+    few = int(many.max() if len(many) else 0) <= FEW
+    rank, column, mixed = _compared(sim, match, worth) if few else _sorted(match, by_column(sim), worth)
     rows = mixed.nonzero().squeeze(1)
     if len(rows):
-        again = _sorted(match[rows], keys(rows), turn[rows], None)
+        m = sim.shape[1]
+        turned = (torch.arange(m, device=sim.device) + turn[rows, None]) % m
+        again = _sorted(match[rows].gather(1, turned), by_column(sim[rows].gather(1, turned)), None)
         width = again[0].shape[1]
         rank[rows], column[rows] = NOWHERE, -1
-        rank[rows, :width], column[rows, :width] = again[0], again[1]
+        rank[rows, :width] = again[0]
+        column[rows, :width] = torch.where(again[1] >= 0, turned.gather(1, again[1].clamp_min(0)), -1)
     return rank, column, mixed
 
 
-def _sorted(match: Tensor, key: Tensor, turn: Tensor, worth: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def by_column(sim: Float[Tensor, "n m"]) -> Int[Tensor, "n m"]:
+    """64-bit keys, smaller for larger similarities and, among equals, for earlier columns."""
+    bits = (sim + 0.0).view(torch.int32)  # + 0.0: minus zero is zero
+    bits = ~(bits ^ ((bits >> 31) & 0x7FFFFFFF))
+    return (bits.long() << 32).bitwise_or_(torch.arange(sim.shape[1], device=sim.device))
+
+
+def _sorted(match: Tensor, key: Tensor, worth: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """By sorting all items."""
-    sim, order = unpack(~ascending(~key), turn, key.shape[1])
+    ordered = ascending(key)
+    order, bits = ordered & LOW, ordered >> 32
     hit = match.gather(1, order)
     unlike = hit[:, 1:] != hit[:, :-1]
     if worth is not None:
         value = worth.gather(1, order)
         unlike |= value[:, 1:] != value[:, :-1]
-    mixed = (unlike & (sim[:, 1:] == sim[:, :-1]) & (sim[:, 1:] > -torch.inf)).any(1)
+    mixed = (unlike & (bits[:, 1:] == bits[:, :-1]) & (bits[:, 1:] < LEFT_OUT)).any(1)
     place, slot, row = _in_slots(hit)
     rank = place.new_full((len(hit), int(slot.max()) + 1 if len(slot) else 0), NOWHERE)
     column = torch.full_like(rank, -1)
@@ -75,10 +78,7 @@ def _compared(sim: Tensor, match: Tensor, worth: Tensor | None) -> tuple[Tensor,
     value[row, slot], column[row, slot] = sim[row, col], col
     value, order = value.sort(dim=1, descending=True, stable=True)
     column = column.gather(1, order)
-    above, equal = torch.zeros((2, *value.shape), dtype=torch.int64, device=sim.device)
-    for j in range(width):
-        one = value[:, j : j + 1]
-        above[:, j], equal[:, j] = (sim > one).sum(1), (sim == one).sum(1)
+    above, equal = above_and_equal(sim, value)
     same = value[:, :, None] == value[:, None, :]
     real = column >= 0
     mixed = (real & (equal > same.sum(2))).any(1)
@@ -101,10 +101,5 @@ def ascending(x: Int[Tensor, "n m"]) -> Int[Tensor, "n m"]:
     if x.device.type != "cpu":
         return x.sort(dim=1).values
     out = x.contiguous().numpy().copy()
-    threads = min(torch.get_num_threads(), len(out))
-    if threads > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda part: part.sort(axis=1), np.array_split(out, threads)))
-    else:
-        out.sort(axis=1)
+    in_threads(lambda rows: out[rows.start : rows.stop].sort(axis=1), len(out))
     return torch.from_numpy(out)

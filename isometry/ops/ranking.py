@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from isometry.ops.counting import above_and_equal
+
 Compare = Callable[[Tensor, Tensor], Tensor]
 LOW = 2**32 - 1
 
@@ -90,14 +92,24 @@ def first_hit(
         match, other: for a slice of the gallery, `[n t]`: whether it matches, and whether it is another item.
     """
     m, lowest = len(g), torch.iinfo(torch.int64).min
-    best = torch.full((len(q),), lowest, device=q.device)
+    best = torch.full((len(q),), -torch.inf, device=q.device)
     for cols, sim in tiles(q, g, compare, width):
-        key = keys(sim, torch.arange(cols.start, cols.stop, device=q.device), turn, m)
-        best = torch.maximum(best, key.masked_fill(~(match(cols) & other(cols)), lowest).amax(1))
-    rank = torch.ones_like(best)
+        best = torch.maximum(best, sim.masked_fill(~(match(cols) & other(cols)), -torch.inf).amax(1))
+    rank, alike = torch.ones((2, len(q)), dtype=torch.int64, device=q.device)
     for cols, sim in tiles(q, g, compare, width):
-        key = keys(sim, torch.arange(cols.start, cols.stop, device=q.device), turn, m)
-        rank += ((key > best[:, None]) & other(cols)).sum(1)
+        sim = sim.masked_fill(~other(cols), -torch.inf)
+        above, equal = above_and_equal(sim, best[:, None])
+        matched = ((sim == best[:, None]) & match(cols)).any(1) & (equal[:, 0] == 1)
+        rank, alike = rank + above[:, 0], alike + equal[:, 0] - matched.long()
+    for at in (alike > 1).nonzero().squeeze(1).split(max(1, len(q) // 8)):  # equals: the turn says which comes first
+        first = torch.full((len(at),), lowest, device=q.device)
+        for cols, sim in tiles(q[at], g, compare, width):
+            key = keys(sim, torch.arange(cols.start, cols.stop, device=q.device), turn[at], m)
+            first = torch.maximum(first, key.masked_fill(~(match(cols) & other(cols))[at], lowest).amax(1))
+        rank[at] = 1
+        for cols, sim in tiles(q[at], g, compare, width):
+            key = keys(sim, torch.arange(cols.start, cols.stop, device=q.device), turn[at], m)
+            rank[at] += ((key > first[:, None]) & other(cols).expand(len(q), -1)[at]).sum(1)
     return rank
 
 

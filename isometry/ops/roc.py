@@ -126,8 +126,13 @@ def tar_at(found: Steps, far: float) -> Reading:
     Raises:
         ValueError: where `far` is not a rate, or is below one impostor pair in all.
     """
-    shares, tar = found.rates()
     measurable(far, int(found.impostor.sum()), "impostor pairs")
+    return largest_tar(found, far)
+
+
+def largest_tar(found: Steps, far: float) -> Reading:
+    """The same, also where one impostor pair is more than `far`."""
+    shares, tar = found.rates()
     last = int((shares <= far).sum()) - 1
     gap = _gap(found, last) if last < len(found.low) and found.open()[last] else None
     return Reading(float(tar[last]), _threshold(found, tar, last), gap)

@@ -45,6 +45,32 @@ def _centred(z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     return z - centre, r - centre
 
 
+def softly_largest(x: Float[Tensor, "n k m"], gamma: float) -> Float[Tensor, "n m"]:
+    """Σ_k q_k x_k, q the softmax of x/γ over k."""
+    if torch.compiler.is_compiling():
+        return (torch.softmax(x / gamma, 1) * x).sum(1)
+    return _SoftlyLargest.apply(x, gamma)  # type: ignore[return-value]
+
+
+class _SoftlyLargest(torch.autograd.Function):
+    """q_k (1 + (x_k − Σ q x) / γ) backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gamma: float) -> Tensor:
+        q = (x - x.amax(1, keepdim=True)).mul_(1 / gamma).clamp_min_(-80).exp_()
+        q.div_(q.sum(1, keepdim=True))
+        slope = q * x
+        found = slope.sum(1)
+        torch.sub(x, found[:, None], out=slope).mul_(1 / gamma).add_(1).mul_(q)
+        ctx.save_for_backward(slope)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return ctx.saved_tensors[0] * grad[:, None], None
+
+
 class _Sqrt(torch.autograd.Function):
     """g / 2√x backward, as g √x / 2x: 0 at 0."""
 

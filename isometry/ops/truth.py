@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-
 MANY = 2**15
 """From so many comparisons on it pays to look at the numbers first."""
 
@@ -54,6 +53,16 @@ def above(x: Float[Tensor, "n m"], least: float) -> Float[Tensor, "n m"]:
 def numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """Truth values as ones and zeros; numbers as they are."""
     return (mask.view(torch.uint8) if mask.dtype == torch.bool else mask).to(dtype)
+
+
+def times(weights: Tensor, mask: Tensor) -> Tensor:
+    """Weights where the mask holds; truth values stay truth values."""
+    return weights & mask if weights.dtype == torch.bool else weights * mask
+
+
+def either(pos: Tensor, neg: Tensor) -> Tensor:
+    """Both weights together; truth values stay truth values."""
+    return pos | neg if pos.dtype == neg.dtype == torch.bool else pos + neg
 
 
 def some(mask: Shaped[Tensor, "n m"]) -> Bool[Tensor, " n"]:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from isometry.metrics.metric import Metric, Ranking, Ties
+from isometry.ops.counting import how_many
 from isometry.ops.groups import equals
 from isometry.ops.memory import in_bytes
 from isometry.ops.neighbours import DENSE, TILE, pieces, rows_in, search
-from isometry.ops.places import places
+from isometry.ops.places import NOWHERE, places
 from isometry.ops.ranking import agree, first_hit, keys, shuffled, tiles
 from isometry.protocols.sides import Side
 
@@ -236,11 +237,11 @@ def _placed(
     c: Contest, at: Tensor, table: Whole, match: Tensor, asked: Asked, worth: Tensor | None
 ) -> tuple[Ranking, Tensor]:
     """The ranking whose matches are counted, and the queries in which ties matter."""
-    rank, column, mixed = places(table.sim, match, lambda rows: c.key(at[rows], table.sim[rows]), c.turn[at], worth)
-    relevant, m = match.sum(1), table.sim.shape[1]
+    rank, column, mixed = places(table.sim, match, c.turn[at], worth)
+    relevant, m = (rank < NOWHERE).sum(1), table.sim.shape[1]
     depth = min(asked.depth(int(relevant.max()) if len(relevant) else 1), m)
     seen = torch.where(rank <= depth, rank - 1, depth)
-    made: dict[str, Tensor] = {"ranks": rank, "others": table.other.sum(1)}
+    made: dict[str, Tensor] = {"ranks": rank, "others": how_many(table.other)}
     hits = torch.zeros(len(at), depth + 1, dtype=torch.bool, device=rank.device).scatter_(1, seen, True)[:, :depth]
     if worth is not None:
         made["worth"] = worth.gather(1, column.clamp_min(0)) * (column >= 0)
@@ -260,14 +261,15 @@ def _placed(
 def ties(c: Contest, table: Whole, metric: Metric) -> Ties:
     """The groups of equals that a metric reads."""
     match = table.graded if metric.graded else table.match
-    relevant = match.sum(1)
+    relevant = how_many(match)
     depth = min(metric.depth(int(relevant.max()) if len(relevant) else 1), table.sim.shape[1])
     extra = [table.worth] if metric.graded and table.worth is not None else []
     extra += [table.gap] if metric.needs_gaps and table.gap is not None else []
     size, hits, sums = equals(table.sim, match, depth, [x.double() for x in extra], metric.needs_ranks)
-    made: dict[str, Tensor] = {"others": table.other.sum(1)}
+    made: dict[str, Tensor] = {"others": how_many(table.other)}
     if metric.graded and table.worth is not None:
-        made["gain"], made["best"] = sums[0], table.worth.topk(depth, dim=1).values
+        width = max(1, int(relevant.max())) if metric.needs_ranks else depth
+        made["gain"], made["best"] = sums[0], table.worth.topk(width, dim=1).values
     if metric.needs_gaps and table.gap is not None:
         made["gap"] = sums[-1]
     return Ties(size, hits, relevant, **made)

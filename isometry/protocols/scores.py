@@ -59,7 +59,8 @@ class Scores:
             if found is not None:
                 scored = ~self.value[at, j].isnan()
                 for column, values in zip((self.value, self.least, self.most), found, strict=True):
-                    column[at[scored], j] = values.float().cpu()[scored]
+                    known = scored & ~values.cpu().isnan()
+                    column[at[known], j] = values.float().cpu()[known]
 
     def say_what_ties_decide(self, names: list[str]) -> None:
         """Warns of metrics whose value depends on the order of equals."""

@@ -1,7 +1,7 @@
 """Retrieval with one gallery image of each identity, drawn at random and again.
 
 The protocol of the classic split of CUHK03 (Li, Zhao, Xiao and Wang, CVPR 2014) and, without a gallery of its own, of
-VehicleID (Liu, Tian, Wang, Pang and Huang, CVPR 2016).
+VehicleID (Liu et al., CVPR 2016).
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,12 +2,11 @@
 
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isometry.component import Component
-from isometry.ops.safe import normalize
+from isometry.ops.safe import normalize, softly_largest
 
 
 class SoftOverCentres(Component):
@@ -31,8 +30,7 @@ class SoftOverCentres(Component):
 
     def compare(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n m"]:
         """Σ_k q_k s_k of unit vectors."""
-        sim = to_centres(z, r)
-        return torch.linalg.vecdot(torch.softmax(sim / self.gamma, 2), sim)
+        return softly_largest(to_centres(z, r), self.gamma)
 
     def forward(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n m"]:
         return self.compare(self.embed(z), self.embed(r))
@@ -55,13 +53,13 @@ class MaxOverCentres(Component):
 
     def compare(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n m"]:
         """max_k s_k of unit vectors."""
-        return to_centres(z, r).amax(2)
+        return to_centres(z, r).amax(1)
 
     def forward(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n m"]:
         return self.compare(self.embed(z), self.embed(r))
 
 
-def to_centres(z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n m k"]:
+def to_centres(z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n k m"]:
     """Products with every centre, from one matrix product."""
-    centres = r.shape[1] if r.ndim == 3 else 1
-    return (z @ r.flatten(0, -2).T).view(len(z), len(r), centres)
+    centres = r.movedim(1, 0).flatten(0, 1) if r.ndim == 3 else r
+    return (z @ centres.T).unflatten(1, (-1, len(r))) if len(r) else z.new_zeros(len(z), 1, 0)

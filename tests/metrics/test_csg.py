@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from isometry.metrics.csg import CSG, BallVolume, BoxVolume, NoVolume
-from isometry.ops.csg import cumulative_spectral_gradient, drawn, overlap
+from isometry.ops.csg import common, cumulative_spectral_gradient, drawn, overlap
 from tests.metrics.spaces import by_distance, classes, rotation, space
 
 VOLUMES = [BoxVolume(), BallVolume(), NoVolume(), BoxVolume(floor=0.0)]
@@ -64,6 +64,13 @@ def test_equals_its_definition_where_all_items_are_drawn(volume, k):
     np.testing.assert_allclose(next(statistic.overlaps(here)), w, atol=1e-6)
     assert found.value == pytest.approx(value, abs=1e-6)
     assert math.isnan(found.low)
+
+
+@pytest.mark.parametrize("few", [1, 3, 30])
+def test_what_two_classes_have_in_common_is_the_same_by_columns_and_by_distances(few):
+    s = torch.rand(40, 40).double() * (torch.rand(40, 40).argsort(1) < few)
+    s /= s.sum(1, keepdim=True)
+    torch.testing.assert_close(common(s), torch.minimum(s[:, None], s[None]).sum(2))
 
 
 def test_draws_differ_repeat_with_their_seed_and_have_an_interval():

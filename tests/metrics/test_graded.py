@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from isometry.losses import Soft
+from isometry.losses.step import Heaviside
 from isometry.metrics import ASI, MAP, NDCG, AffinityGain, DistanceGain, ExponentialGain, HierarchicalAP
 from isometry.metrics.metric import Ranking
 from isometry.relation import CloseTargets, Relation, label_tree, same_class
@@ -122,6 +123,14 @@ def test_graded_gains_of_a_tree(k, gain):
         return dcg(worth[:k]) / dcg(sorted(worth, reverse=True)[:k])
 
     check(NDCG(k=k, gain=gain), loop)
+
+
+def test_soft_exponential_gains_with_hard_steps_are_the_metric():
+    z, paths = torch.nn.functional.normalize(torch.randn(30, 4, dtype=torch.float64)), torch.randint(0, 3, (30, 2))
+    metric, ids = NDCG(k=6, gain=ExponentialGain(grades=2)), torch.arange(30)
+    exact = metric(z @ z.T, label_tree(paths, paths).without_self(ids, ids))
+    hard = Soft(metric=metric, step=Heaviside(), cut=Heaviside(), relate=label_tree)
+    assert hard(z, paths).item() == pytest.approx(1 - exact.nanmean().item(), abs=1e-6)
 
 
 def test_exponential_gains_by_hand():

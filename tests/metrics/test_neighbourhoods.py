@@ -87,8 +87,8 @@ def levina_bickel(z, k):
 
 @pytest.mark.parametrize("duplicates", [0, 9])
 def test_dimensions_equal_their_definitions(duplicates):
-    z = torch.randn(80, 3)
-    z[:duplicates] = z[-duplicates:] if duplicates else z[:0]
+    z = torch.randn(50, 3)
+    z[:duplicates] = z[50 - duplicates :]
     for here in (by_distance(z), space(z)):
         x = here.embed(z)
         assert TwoNN().measure(here).value == pytest.approx(two_nn(x, 0.1), rel=1e-4)
@@ -127,4 +127,4 @@ def test_one_search_serves_all():
     here = space(torch.randn(100, 5))
     for statistic in (Hubness(), Antihubs(k=3), RobinHood(k=20), TwoNN(), LevinaBickel()):
         statistic.measure(here)
-    assert [name for name in here.made if name[0] in ("found", "distances")] == [("found", 32), ("distances", 32)]
+    assert [name for name in here.made if name[0] == "found"] == [("found", SHARED)]

@@ -41,7 +41,7 @@ def test_finds_clusters_that_lie_apart_whatever_the_order_and_the_search():
     centre = 100 * torch.eye(6)
     y = torch.arange(6).repeat_interleave(20)
     x = centre[y] + torch.randn(120, 6)
-    best = min((kmeans(x, 6, seed=s) for s in range(20)), key=lambda label: inertia(x, label, 6)[0])
+    best = min((kmeans(x, 6, seed=s) for s in range(8)), key=lambda label: inertia(x, label, 6)[0])
     assert len({(int(a), int(b)) for a, b in zip(best, y, strict=True)}) == 6
     torch.testing.assert_close(kmeans(x, 6, seed=3), kmeans(x, 6, seed=3, propose=by_torch))
     torch.testing.assert_close(kmeans(x, 6, seed=3), kmeans(x, 6, seed=3, memory="1 KB"))

@@ -28,14 +28,14 @@ def network(*widths):
 
 def test_of_a_linear_map_it_is_the_largest_singular_value():
     weight = torch.randn(5, 8).double()
-    found = stretch_at(lambda x: x @ weight.T + 3, torch.randn(4, 8).double(), steps=300)
-    torch.testing.assert_close(found, torch.linalg.matrix_norm(weight, 2).expand(4), rtol=1e-6, atol=0)
+    found = stretch_at(lambda x: x @ weight.T + 3, torch.randn(4, 8).double(), steps=100)
+    torch.testing.assert_close(found, torch.linalg.matrix_norm(weight, 2).expand(4), rtol=1e-4, atol=0)
 
 
 def test_equals_the_whole_jacobian_and_is_approached_from_below():
     f, x = network(6, 20, 4), torch.randn(7, 6).double()
     truth = exact(f, x)
-    torch.testing.assert_close(stretch_at(f, x, steps=400), truth, rtol=1e-5, atol=0)
+    torch.testing.assert_close(stretch_at(f, x, steps=150), truth, rtol=1e-4, atol=0)
     before = torch.zeros(7).double()
     for steps in (1, 2, 5, 20):
         found = stretch_at(f, x, steps=steps)
@@ -59,13 +59,13 @@ def test_end_to_end_through_convolutions_and_batch_norm():
     def f(x):
         return normalize(model(x))
 
-    torch.testing.assert_close(stretch_at(f, images, steps=300), exact(f, images), rtol=1e-5, atol=0)
+    torch.testing.assert_close(stretch_at(f, images, steps=100), exact(f, images), rtol=1e-4, atol=0)
 
 
 def test_no_pair_is_stretched_more_than_the_segment_between():
     f = network(5, 16, 16, 3)
     x, other = torch.randn(2, 30, 5).double()
-    between = stretch_between(f, x, other, at=[i / 40 for i in range(41)], steps=30)
+    between = stretch_between(f, x, other, at=[i / 20 for i in range(21)], steps=20)
     both, ends = torch.cat([x, other]), torch.arange(30)
     pairs = stretch_of_pairs(both, f(both).detach(), ends, ends + 30)
     assert (pairs <= between.amax(1) * (1 + 1e-2)).all()

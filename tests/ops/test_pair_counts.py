@@ -56,7 +56,7 @@ def test_equals_the_list_of_all_pairs(both, sets, compare, memory):
     side = (z, y, ids)
     g = None if both else (*space(40, 15, sets), torch.arange(10, 50))
     pairs = all_pairs(*side, g, compare, memory)
-    found = counted(pairs, genuine_scores(pairs))
+    found = counted(pairs, genuine_scores(pairs)).steps
     assert_same_path(found, roc.steps(*listed(side, side if both else g, compare)))
 
 
@@ -66,7 +66,7 @@ def test_one_more_search_tells_apart_what_a_sample_of_edges_does_not():
     pairs = all_pairs(z, y, torch.arange(120), None, inner, 40 * EDGE)
     edges = genuine_scores(pairs)
     assert 10 <= len(edges) <= 40
-    found = counted(pairs, edges)
+    found = counted(pairs, edges).steps
     assert found.open().any()
     side = (z, y, torch.arange(120))
     genuine, impostor = listed(side, side, inner)
@@ -79,7 +79,7 @@ def test_one_more_search_tells_apart_what_a_sample_of_edges_does_not():
         reading, again = read(found), 0
         while reading.gap is not None:
             ends = torch.tensor(reading.gap)
-            reading = read(counted(pairs, torch.cat([ends, genuine_scores(pairs, *reading.gap)]).unique()))
+            reading = read(counted(pairs, torch.cat([ends, genuine_scores(pairs, *reading.gap)]).unique()).steps)
             again += 1
         assert again
         assert reading.value == pytest.approx(read(whole).value, abs=1e-12)
@@ -97,7 +97,7 @@ def test_sample_of_edges_is_even():
 def test_equal_vectors_have_equal_scores_wherever_they_stand():
     row = torch.nn.functional.normalize(torch.randn(1, 127), dim=1)
     pairs = all_pairs(row.repeat(1501, 1), torch.arange(1501) // 3, torch.arange(1501), None, inner, "8 MB")
-    found = counted(pairs, genuine_scores(pairs))
+    found = counted(pairs, genuine_scores(pairs)).steps
     assert (len(found.low), found.genuine.item(), found.impostor.item()) == (1, 1500, 1501 * 1500 // 2 - 1500)
 
 
@@ -118,5 +118,35 @@ def test_a_similarity_that_is_no_number_is_refused():
 def test_unknown_labels_make_no_pairs():
     z, y = torch.randn(6, 2), torch.tensor([-1, -1, 0, 0, 1, -1])
     pairs = all_pairs(z, y, torch.arange(6), None, inner, "1 MB")
-    found = counted(pairs, genuine_scores(pairs))
+    found = counted(pairs, genuine_scores(pairs)).steps
     assert (int(found.genuine.sum()), int(found.impostor.sum())) == (1, 2)
+
+
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("memory", ["512 MB", "256 KB"])
+def test_without_a_group_are_the_pairs_that_do_not_touch_its_classes(both, memory):
+    z, y = space(50, 12, grid=False)
+    side = (z, y, torch.randperm(50))
+    g = side if both else (*space(40, 12, grid=False), torch.arange(30, 70))
+    pairs = all_pairs(*side, None if both else g, inner, memory, groups=5, seed=1)
+    found = counted(pairs, edges := genuine_scores(pairs))
+    assert_same_path(found.steps, roc.steps(*listed(side, g, inner)))
+    assert len(found.without) == 5
+    plain = all_pairs(*side, None if both else g, inner, memory)
+    assert torch.equal(edges, genuine_scores(plain))
+    assert not counted(plain, edges).without
+    genuine, impostor = (len(scores) for scores in listed(side, g, inner))
+    assert sum(genuine - int(steps.genuine.sum()) for steps in found.without) == genuine  # each touches one group
+    assert impostor <= sum(impostor - int(steps.impostor.sum()) for steps in found.without) <= 2 * impostor
+
+
+def test_groups_of_one_class_each_leave_that_class_out():
+    z, y = space(60, 6, grid=False)
+    side = (z, y, torch.arange(60))
+    pairs = all_pairs(*side, None, inner, "512 MB", groups=99)
+    found = counted(pairs, genuine_scores(pairs))
+    areas = []
+    for out in range(6):
+        rest = tuple(t[y != out + 2**60] for t in side)
+        areas.append(roc.auroc(roc.steps(*listed(rest, rest, inner))).value)
+    assert sorted(roc.auroc(steps).value for steps in found.without) == pytest.approx(sorted(areas), abs=1e-12)

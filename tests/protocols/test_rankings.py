@@ -11,7 +11,6 @@ from isometry import metrics
 from isometry.metrics import MAP, MRR, NDCG, MAPAtR, Precision, Recall, RPrecision
 from isometry.ops.groups import equals
 from isometry.ops.places import NOWHERE, places
-from isometry.ops.ranking import keys
 from isometry.protocols import rankings, scores
 from isometry.protocols.retrieval import evaluate
 from isometry.relation import close_targets, label_tree, same_class, shared_labels
@@ -70,9 +69,8 @@ def test_places_where_items_are_equal(few, monkeypatch):
         match, worth = torch.rand(30, m, generator=random) < 0.4, torch.rand(30, m, generator=random).round()
         worth = (worth + 1) * match
         turn = torch.randint(m, (30,), generator=random)
-        key = keys(sim, torch.arange(m), turn, m)
         for graded in (None, worth):
-            rank, column, mixed = places(sim, match, lambda rows, key=key: key[rows], turn, graded)
+            rank, column, mixed = places(sim, match, turn, graded)
             for i in range(30):
                 ordered = sorted(range(m), key=lambda j: (-sim[i, j].item(), (j - turn[i].item()) % m))
                 hits = [1 + p for p, j in enumerate(ordered) if match[i, j]]

@@ -18,3 +18,11 @@ def average_precision(index, y, y_q):
     hits = (y[index.clamp_min(0)] == y_q[:, None]) & (index >= 0)
     place = torch.arange(1, index.shape[1] + 1)
     return float(((hits.cumsum(1) / place * hits).sum(1) / hits.sum(1)).mean())
+
+
+def blobs(classes=40, each=8, dim=16, noise=0.25, seed=0):
+    """Classes of one centre each, which overlap: no way leads from one to its own that does not pass others."""
+    g = torch.Generator().manual_seed(seed)
+    centre = torch.nn.functional.normalize(torch.randn(classes, 1, dim, generator=g), dim=2)
+    z = centre + noise * torch.randn(classes, each, dim, generator=g)
+    return torch.nn.functional.normalize(z.flatten(0, 1), dim=1), torch.arange(classes).repeat_interleave(each)

@@ -13,6 +13,8 @@ from isometry.data.published.cars import CARS, CARS_BOXES
 from isometry.data.published.cub import CUB, CUB_BOXES
 from isometry.data.published.cuhk03 import CUHK03_DETECTED, CUHK03_LABELED
 from isometry.data.published.dyml import DYML
+from isometry.data.published.emoji import EMOJI
+from isometry.data.published.fashion_mnist import FASHION_MNIST, FASHION_MNIST_CLASSES
 from isometry.data.published.gldv2 import GLDV2, GLDV2_FULL, GLDV2_RETRIEVAL
 from isometry.data.published.ijb import IJBB, IJBC
 from isometry.data.published.in_shop import IN_SHOP, IN_SHOP_BOXES, IN_SHOP_HIGHRES
@@ -51,6 +53,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "omniglot": OMNIGLOT,
     "omniglot_vinyals": OMNIGLOT_VINYALS,
     "mini_imagenet": MINI_IMAGENET,
+    "fashion_mnist": FASHION_MNIST,
+    "fashion_mnist_classes": FASHION_MNIST_CLASSES,
+    "emoji": EMOJI,
     "cuhk03_detected": CUHK03_DETECTED,
     "cuhk03_labeled": CUHK03_LABELED,
     "cuhk03_np_detected": CUHK03_NP_DETECTED,
@@ -87,11 +92,10 @@ def read_published(name: str, root: str | Path, *, subset: bool = False) -> Data
         FileNotFoundError: for what is missing, with where it was looked for and where it is published.
         ValueError: for a name that is not known, or counts that are not the published ones.
     """
-    known = {plain(key): key for key in BENCHMARKS}
-    if plain(name) not in known:
+    key = known_as(name)
+    if key is None:
         others = nearest(name, BENCHMARKS) or f" There are {', '.join(BENCHMARKS)}."
         raise ValueError(f"There is no published data set {name!r}.{others}")
-    key = known[plain(name)]
     return BENCHMARKS[key].open(key, Path(root).expanduser(), subset=subset)
 
 
@@ -111,10 +115,24 @@ def named(source: str) -> tuple[str, str, bool] | None:
     return (recognise(Path(rest).expanduser()) or "", rest, True) if subset else None
 
 
+def placed(name: str) -> str | None:
+    """Where a package of the system puts the data set `name`; None for what no package brings, and for other text."""
+    return next((known.place for key, known in BENCHMARKS.items() if known.place and plain(key) == plain(name)), None)
+
+
 def recognise(root: Path) -> str | None:
     """The one data set whose layout the folder `root` has; None where none or several have it."""
     found = [name for name, benchmark in BENCHMARKS.items() if benchmark.by_itself and benchmark.root(root)]
     return found[0] if len(found) == 1 else None
+
+
+def known_as(name: str) -> str | None:
+    """The name in `BENCHMARKS` of a data set, however it is spelled; None for one that is not known.
+
+    >>> known_as("In-Shop"), known_as("oxford")
+    ('in_shop', None)
+    """
+    return {plain(key): key for key in BENCHMARKS}.get(plain(name))
 
 
 def plain(name: str) -> str:

@@ -27,6 +27,7 @@ class Benchmark:
         unlike: files that tell another data set of the same layout.
         by_itself: whether a bare folder of this layout is read as this; not for a second reading of the same files.
         advice: what most often went wrong where a count differs.
+        place: where a package of the system puts it: it is read from there when only its name is given.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Benchmark:
     unlike: tuple[str, ...] = ()
     by_itself: bool = True
     advice: str = ""
+    place: str = ""
 
     def root(self, given: Path) -> Path | None:
         """The folder that holds the data: `given` itself or one below it; None where neither has the layout."""

@@ -34,16 +34,18 @@ class Encoded(Images):
 
 
 def unpacked(picture: bytes, name: str) -> Image:
-    """Encoded bytes as uint8 `[1 or 3, h, w]`.
+    """Encoded bytes as uint8 `[1 or 3, h, w]`, upright by their EXIF tag.
 
     Raises:
         Unreadable: for anything that is not a whole picture.
     """
     from PIL import Image as Picture
+    from PIL import ImageOps
 
     try:
         with Picture.open(io.BytesIO(picture)) as image:
             image.load()
+            ImageOps.exif_transpose(image, in_place=True)
             return pil_to_uint8(image)
     except Exception as error:  # decoders fail in as many ways as pictures are damaged
         raise Unreadable(name, one_line(error)) from None

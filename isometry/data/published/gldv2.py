@@ -127,7 +127,13 @@ def named(root: Path, name: str) -> Path:
 
 
 def picture(part: str, image: str) -> str:
-    """Where a picture lies: in folders of the first three letters of its name."""
+    """Where a picture lies: in folders of the first three letters of its name.
+
+    Raises:
+        ValueError: for a name that has no three.
+    """
+    if len(image) < 3:
+        raise ValueError(f"The tables of Google Landmarks name a picture {image!r}: a name has 16 letters and digits.")
     return f"{part}/{image[0]}/{image[1]}/{image[2]}/{image}.jpg"
 
 

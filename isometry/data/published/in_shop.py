@@ -57,7 +57,7 @@ def from_folder(root: Path, folder: str) -> Data:
         is_query=torch.tensor([s == "query" for s in status], dtype=torch.bool),
         is_gallery=torch.tensor([s == "gallery" for s in status], dtype=torch.bool),
     )
-    said = lines(path)[0]
+    said = (lines(path) or ["none"])[0]
     notes = (f"{path} says that it lists {said} pictures, and lists {len(items)}",) * (said != str(len(items)))
     return dataclasses.replace(data, category=groups.labels, categories=groups.classes, notes=notes)
 

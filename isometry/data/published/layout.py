@@ -6,6 +6,7 @@ Mac's archive (`._1.jpg`) are not seen.
 
 import dataclasses
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from isometry.data.data import Data
 from isometry.data.folder import visible
 from isometry.data.images import Paths
 from isometry.data.labels import class_ids
+
+HIDDEN = re.compile(r"(?:^|[\s/])(?:\._|__MACOSX/)")
+"""A file of a Mac's archive, in a line that lists it."""
 
 
 class Missing(FileNotFoundError):
@@ -57,7 +61,7 @@ def rows(path: Path, columns: int, *, skip: int = 0) -> list[list[str]]:
         cells = line.split()
         if len(cells) != columns:
             raise ValueError(f"{path}, row {number}, has {len(cells)} cells and needs {columns}: {line[:80]!r}.")
-        if all(seen(cell) for cell in cells):
+        if not HIDDEN.search(line):
             found.append(cells)
     return found
 

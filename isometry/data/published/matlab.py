@@ -1,5 +1,6 @@
 """MATLAB files, as plain Python values."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ def load_matlab(path: Path) -> dict[str, Any]:
     """
     from scipy.io import loadmat
 
+    data = io.BytesIO(path.read_bytes())
     try:
-        return loadmat(path, squeeze_me=True)
-    except OSError:
-        raise
+        return loadmat(data, squeeze_me=True)
     except Exception as error:  # readers fail in as many ways as files are damaged
         why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"{path} is no MATLAB file that can be read: {why}.") from None

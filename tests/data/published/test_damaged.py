@@ -9,9 +9,9 @@ from isometry.data import Data, read
 from tests.data.published import photos, trees
 
 TREES = {
-    "cub": trees.cub, "cub_boxes": trees.cub, "cars": photos.cars_one_archive, "cars_boxes": photos.cars_two_archives,
-    "Cars": photos.cars_tables, "sop": photos.sop, "in_shop": photos.in_shop, "in_shop_boxes": photos.in_shop,
-    "inat2018": photos.inat2018, "inat2018_taxonomy": photos.inat2018, "gldv2": photos.gldv2,
+    "cub_boxes": trees.cub, "cars": photos.cars_one_archive, "cars_boxes": photos.cars_two_archives,
+    "Cars": photos.cars_tables, "sop": photos.sop, "in_shop_boxes": photos.in_shop,
+    "inat2018_taxonomy": photos.inat2018, "gldv2": photos.gldv2,
     "gldv2_full": photos.gldv2, "roxford": photos.revisited, "dyml_animal_fine": photos.dyml,
     "dyml_product_middle": photos.dyml_product, "omniglot_vinyals": photos.omniglot,
     "mini_imagenet": photos.mini_imagenet,
@@ -19,12 +19,19 @@ TREES = {
 DAMAGES = {
     "empty": lambda data: b"",
     "cut short": lambda data: data[: len(data) // 2],
-    "zeros": lambda data: bytes(len(data)),
     "noise": lambda data: np.random.default_rng(0).bytes(len(data)),
     "another file": lambda data: b"a b c\nd e f\n",
-    "a picture": lambda data: trees.jpeg(),
     "twice": lambda data: data + data,
 }
+
+
+def complaint(source):
+    """What reading says is wrong; None where it reads."""
+    try:
+        assert isinstance(read(source), Data)
+    except (ValueError, FileNotFoundError) as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -36,11 +43,8 @@ def test_damaged_annotations(tmp_path, name, damage):
     for path in files:
         whole = path.read_bytes()
         path.write_bytes(DAMAGES[damage](whole))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                assert isinstance(read(f"subset:{name}:{tmp_path}"), Data)
-        except (ValueError, FileNotFoundError) as error:
-            assert "\n" not in str(error), path
-            assert str(error).strip(), path
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            said = complaint(f"subset:{name}:{tmp_path}")
+        assert said is None or (said.strip() and "\n" not in said), path
         path.write_bytes(whole)

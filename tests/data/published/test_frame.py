@@ -77,6 +77,14 @@ def test_an_unknown_name_says_the_nearest(toy):
         read(f"qqqqq:{toy}")
 
 
+def test_a_name_without_a_folder(toy, monkeypatch):
+    monkeypatch.chdir(toy)
+    with pytest.raises(
+        FileNotFoundError, match=r"CUB is a published data set, read from its folder: write 'cub:FOLDER'"
+    ):
+        read("CUB")
+
+
 @pytest.mark.parametrize("path", ["C:\\birds", "c:/birds", "https://x.org/cub", "birds", "./cub:", "s3://cub"])
 def test_what_is_a_path(path):
     assert named(path) is None
