@@ -26,6 +26,8 @@ import isometry
 from isometry.catalogue import entries, kinds, shown, summary
 from isometry.component import Component, data_fields, fields
 from isometry.loss import Loss
+from isometry.metrics.metric import Metric
+from isometry.metrics.statistic import Statistic
 from isometry.references.penalty import Penalty
 from isometry.term import Term
 
@@ -37,10 +39,10 @@ TITLES = {
     "transforms": "Transforms", "rerank": "Re-rankings", "codes": "Codes",
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
-         "Weigh": "GeneralPairWeighting(weigh={})", "Gain": "NDCG(gain={})"}  # fmt: skip
+         "Weigh": "GeneralPairWeighting(weigh={})", "Gain": "NDCG(gain={})", "Volume": "CSG(volume={})"}  # fmt: skip
 HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references",
          "Reference": "references", "Miners": "miners", "Miner": "miners", "Relate": "relation", "Select": "losses",
-         "Penalty": "losses", "Penalty | None": "references", "Gain": "metrics"}  # fmt: skip
+         "Penalty": "losses", "Penalty | None": "references", "Gain": "metrics", "Volume": "metrics"}  # fmt: skip
 
 
 @functools.cache
@@ -140,9 +142,11 @@ def supplied(thing: Any) -> str:
 
 def command(name: str, thing: Any, kind: str) -> str:
     """A command line with it, or nothing where it cannot be written as text."""
-    if name in data_only() or kind == "rerank":
+    if name in data_only():
         return ""
     text = text_form(name, thing)
+    if kind in ("rerank", "codes"):
+        return f'isometry evaluate runs/mine --{kind} "{text}"'
     option, value = {
         "losses": ("--loss", text), "regularisers": ("--loss", f"MultiSimilarity() + 0.1 * {text}"),
         "miners": ("--loss", f"MultiSimilarity(miner={text})"), "references": ("--loss", f"Contrastive(reference={text})"),
@@ -151,7 +155,8 @@ def command(name: str, thing: Any, kind: str) -> str:
         "transforms": ("--augment" if name.startswith("Random") else "--transform", text),
         "heads": ("--head" if "in_features" in fields(thing) else "--pool", text),
     }.get(kind, ("--loss", text))  # fmt: skip
-    if kind == "losses" and not issubclass(thing, Term):
+    part_of_metric = kind == "metrics" and not issubclass(thing, (Metric, Statistic))
+    if part_of_metric or (kind == "losses" and not issubclass(thing, Term)):
         value = next(host.format(text) for base, host in PARTS.items() if base in {c.__name__ for c in thing.__mro__})
     if inspect.isclass(thing) and issubclass(thing, Penalty):
         value = f"ProxyAnchor(reference=Proxies(penalty={text}))"

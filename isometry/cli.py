@@ -20,7 +20,11 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where results go.
 @app.command()
 def train(
     data: Annotated[
-        str, typer.Argument(help='"glyphs", a folder (one sub-folder a class) or a table (path, label).')
+        str,
+        typer.Argument(
+            help='"glyphs", a folder (one sub-folder a class), a table (path, label), or a published data set, such as '
+            "cub:/data/CUB_200_2011."
+        ),
     ] = "",
     loss: Annotated[str, typer.Option(help='An expression: "ProxyAnchor(alpha=16) + 0.1 * KoLeo()".')] = "",
     trunk: Annotated[str, typer.Option(help="ConvNet(), EfficientNetLite0(), or a name that timm knows.")] = "",
@@ -100,6 +104,9 @@ def evaluate(
     metrics: Annotated[str, typer.Option(help='"Recall(k=1), MAPAtR()".')] = "",
     label: Annotated[str, typer.Option(help="The label column of a table.")] = "label",
     part: Annotated[str, typer.Option(help="train, validation or test part of the data, or all.")] = "",
+    relate: Annotated[str, typer.Option(help="What labels say of pairs: label_tree, CloseTargets(radius=2), ….")] = "",
+    rerank: Annotated[str, typer.Option(help='Re-rankings, in tables of their own: "KReciprocal()".')] = "",
+    codes: Annotated[str, typer.Option(help='What short codes cost: "Int8(), Binary(), PQ(parts=16)".')] = "",
     workers: Annotated[int, typer.Option(help="Processes that decode pictures.")] = -1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read.")] = False,
     out: Out = None,
@@ -108,8 +115,13 @@ def evaluate(
     from isometry import use
     from isometry.show import Progress
 
-    found = use.evaluate(run, data, metrics=metrics, label=label, part=part, workers=workers, strict=strict, out=out)
-    Progress().result(found)
+    found = use.evaluate(
+        run, data, metrics=metrics, label=label, part=part, relate=relate, rerank=rerank, codes=codes, workers=workers,
+        strict=strict, out=out,
+    )  # fmt: skip
+    shown = Progress()
+    shown.result(found)
+    shown.besides(found)
     if out:
         print(f"report: {out / 'report.html'}")
 

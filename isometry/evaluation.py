@@ -9,6 +9,7 @@ from isometry import distributed
 from isometry.data import Data
 from isometry.expression import parse
 from isometry.metrics.metric import Metric
+from isometry.protocols.landmarks import by_lists
 from isometry.protocols.retrieval import Results, evaluate
 from isometry.relation import close_targets, label_tree
 
@@ -54,7 +55,8 @@ def measure(
     """Metrics with intervals, by all that the data say of their pictures.
 
     Queries and gallery are the data's own where they name them; gallery items of the query's class and sequence (its
-    camera) are left out for it. Graded metrics read label paths where there are any, or continuous labels. Over ranks,
+    camera) are left out for it; data whose matches are listed for each query are measured by the metrics of that
+    benchmark. Graded metrics read label paths where there are any, or continuous labels. Over ranks,
     each scores its share.
 
     Args:
@@ -66,6 +68,8 @@ def measure(
         ValueError: when no query has a match, or the data lack the labels that `relate` reads.
     """
     z, data = embeddings
+    if any(data.judged or ()):
+        return by_lists(z, data, samples=samples, seed=seed)
     relate = parse(relate) if isinstance(relate, str) else relate or _relation(data, metrics)
     reads = "labels" if relate is None else getattr(relate, "reads", "labels")
     labels = getattr(data, reads) if relate is not None or data.multi is None else data.multi

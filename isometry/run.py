@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def few(paths: list[str]) -> str:
 
 
 def _number(x: float) -> float | None:
-    return round(x, 6) if x == x else None  # no interval can be had from one class
+    return round(x, 6) if math.isfinite(x) else None  # no interval can be had from one class
 
 
 def write_report(

@@ -71,6 +71,31 @@ class Progress:
             table.add_row(metric, *(_cell(found.get(metric)) for found in columns.values()))
         Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
+    def besides(self, found: dict[str, Any]) -> None:
+        """Tables of what is measured besides: categories, re-rankings, codes."""
+        names = list(found["test"])
+        if found.get("categories"):
+            self._table("category", [(name, part) for name, part in found["categories"].items()], names)
+        if found.get("reranked"):
+            self._table("re-ranked by", list(found["reranked"].items()), names)
+        if found.get("codes"):
+            rows = [
+                (f"{row['code']}, {row['bytes']} bytes, {row['neighbours kept']:.1%} of neighbours", row["metrics"])
+                for row in found["codes"]
+            ]
+            self._table("gallery as", rows, names)
+
+    def _table(self, title: str, rows: list[tuple[str, dict[str, Any]]], names: list[str]) -> None:
+        table = Table(box=None, pad_edge=False)
+        table.add_column(title)
+        for name in names:
+            table.add_column(name, justify="right")
+        for row, values in rows:
+            table.add_row(row, *(_cell(values.get(name)) for name in names))
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+        console.print()
+        console.print(table)
+
 
 def comparison(found: "Comparison", *, seeds: bool = False) -> None:
     """The table of a comparison, and its notes."""

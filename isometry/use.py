@@ -15,9 +15,12 @@ from isometry import checkpoint, config
 from isometry.config import Config
 from isometry.data import Data, read, split
 from isometry.embedder import load
+from isometry.evaluation import Embeddings, measure
 from isometry.evaluation import embed as embed_data
-from isometry.evaluation import measure
+from isometry.expression import parse
 from isometry.fingerprint import protocol_of
+from isometry.protocols.coded import evaluate_coded
+from isometry.protocols.results import Results
 from isometry.queries import Measured, write_queries
 from isometry.run import CONFIG, METRICS, as_json, write_report
 
@@ -31,6 +34,9 @@ def evaluate(
     metrics: str = "",
     label: str = "label",
     part: str = "",
+    relate: str = "",
+    rerank: str = "",
+    codes: str = "",
     workers: int = -1,
     strict: bool = False,
     out: Path | None = None,
@@ -38,6 +44,8 @@ def evaluate(
     """Measures a run on any data: `{"test": {metric: {value, low, high}}, …}`; with `out`, writes it and a report there.
 
     Without `data`, the run's own, and its test part; other data are measured whole, or their test part if they name one.
+    `relate` is a relation of labels. What `rerank` (re-rankings) and `codes` name is measured besides, under "reranked"
+    and "codes"; "macro" has every class counting alike, and "categories" the data's own groups.
 
     Raises:
         ValueError, OSError: for what cannot be read or scored.
@@ -53,10 +61,12 @@ def evaluate(
     part = part or ("test" if own or "test" in (items.split or ()) else "all")
     items, rule = chosen_part(items, part, chosen.seed)
     embedded = embed_data(ready, items, workers=workers, strict=strict)
-    results = measure(embedded, metrics or chosen.metrics)
-    protocol = protocol_of(embedded, ready, results, part=part, rule=rule)
+    results = measure(embedded, metrics or chosen.metrics, relate=relate or None)
+    protocol = protocol_of(embedded, ready, results, part=part, rule=rule, relate=relate)
     found = {
         "test": as_json(results),
+        **views(embedded, results),
+        **besides(embedded, metrics or chosen.metrics, rerank, codes),
         "fingerprint": protocol.fingerprint(),
         "protocol": protocol.as_json(),
         "settings": dataclasses.asdict(chosen) if known else None,
@@ -65,8 +75,42 @@ def evaluate(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_queries(out, [Measured(embedded, results, part=part)], protocol)
-        checkpoint.write(out / METRICS, json.dumps(found, indent=1))
+        checkpoint.write(out / METRICS, json.dumps(found, indent=1, allow_nan=False))
         write_report(out, chosen, found, embedded, results)
+    return found
+
+
+def views(embedded: Embeddings, results: Results) -> dict[str, Any]:
+    """The same results with every class counting alike, and by category where the data have any."""
+    data, query = embedded.data, embedded.roles()[0]
+    found: dict[str, Any] = {"macro": as_json(results.macro())}
+    if data.category is not None:
+        parts = results.by(data.category[query], data.categories)
+        found["categories"] = {name: as_json(part) for name, part in parts.items()}
+    return found
+
+
+def besides(embedded: Embeddings, metrics: str, rerank: str, codes: str) -> dict[str, Any]:
+    """What stands in tables of its own: re-ranked results, and those of short codes."""
+    found: dict[str, Any] = {}
+    if rerank:
+        named = parse(rerank)
+        several = named if isinstance(named, tuple) else (named,)
+        found["reranked"] = {repr(one): as_json(measure(embedded, metrics, rerank=one)) for one in several}
+    if codes:
+        (z, data), (query, gallery) = embedded, embedded.roles()
+        at = query if gallery is None else gallery
+        against = (z[at], data.labels[at], data.ids[at])
+        rows = evaluate_coded(z[query], data.labels[query], codes, metrics, against=against, ids=data.ids[query])
+        found["codes"] = [
+            {
+                "code": row.code,
+                "bytes": row.bytes,
+                "neighbours kept": round(row.kept, 6),
+                "metrics": as_json(row.results),
+            }
+            for row in rows
+        ]
     return found
 
 
@@ -76,6 +120,8 @@ def chosen_part(items: Data, part: str, seed: int) -> tuple[Data, str]:
         raise ValueError(f"A part is one of {', '.join(PARTS)}; got {part!r}.")
     if part == "all":
         return items, "none"
+    if set(items.split or ()) == {part}:
+        return items, f"all that {items.name} holds"
     parts = split(items, seed=seed)
     return getattr(parts, part), parts.rule
 

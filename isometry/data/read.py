@@ -15,6 +15,7 @@ from isometry.data.hub import is_hub, read_hub, read_hub_name
 from isometry.data.images import Arrays, Paths
 from isometry.data.pixels import Unreadable, one_line
 from isometry.data.table import read_table
+from isometry.data.web import read_web
 
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 
@@ -26,7 +27,9 @@ def read(source: Any, *, strict: bool = False, label: str = "label") -> Data:
         source: "glyphs" (the embedded letters); a published data set by its name and folder ("cub:/data/CUB_200_2011",
             "subset:cub:/data/some"; the folder alone where its layout tells what it is); a folder with one sub-folder a
             class ("folder:/data/x" where it must not be taken for anything else); a CSV, TSV or parquet file or a
-            DataFrame with columns `path` and `label`; arrays `(images, labels)`; a torch `Dataset`; or a `Data`.
+            DataFrame with columns `path` and `label`; tars of WebDataset ("web:/data/{000..012}.tar"); a table of the
+            library `datasets`, or its name ("hf:owner/name@train"); arrays `(images, labels)`; a torch `Dataset`; or a
+            `Data`.
         strict: open every file (its header, not all of its pixels), and stop at one that is no picture. Otherwise such
             files are met, reported and left out when they are loaded.
         label: the column of a table that holds the label; several, root first, for a path in a tree.
@@ -83,13 +86,7 @@ def _read_folder(source: str, label: str) -> Data:
     return _read_path(Path(source).expanduser(), label, plain=True)
 
 
-def _read_web(source: str, label: str) -> Data:
-    from isometry.data.web import read_web
-
-    return read_web(source, label)
-
-
-DOORS: dict[str, Callable[[str, str], Data]] = {"folder": _read_folder, "hf": read_hub_name, "web": _read_web}
+DOORS: dict[str, Callable[[str, str], Data]] = {"folder": _read_folder, "hf": read_hub_name, "web": read_web}
 """What a name before a colon opens, other than a published data set."""
 
 
@@ -103,7 +100,7 @@ def _read_path(path: Path, label: str, plain: bool = False) -> Data:
         if path.suffix.lower() in TABLES:
             return read_table(path, label)
         if path.suffix.lower() == ".tar":
-            return _read_web(str(path), label)
+            return read_web(str(path), label)
         if path.suffix.lower() == ".bin":
             raise ValueError(f"{path} holds pairs of faces: isometry.data.read_pairs reads it.")
         raise ValueError(f"{path} is neither a folder nor a table ({', '.join(TABLES)}).")

@@ -16,13 +16,14 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from isometry.data.pairs import Pairs
-from isometry.expression import parse
 from isometry.ops import roc
+from isometry.ops.ranking import inner, minus_distance
+from isometry.protocols.retrieval import geometry
 from isometry.protocols.sides import side, tensor
 from isometry.similarities import cosine
 
-BLOCK = 64  # pairs scored at once by a similarity, which compares all of one side with all of the other
-ROWS = 4096  # pairs at once elsewhere
+ROWS = 1024  # pairs scored at once
+BLOCK = 64  # the same, by a similarity that can but compare all of one side with all of the other
 FOLDS = 10
 
 
@@ -128,11 +129,12 @@ def verify(z: Any, pairs: Pairs, *, similarity: Any = cosine) -> Verification:
     Raises:
         ValueError: for embeddings that are not finite `[n d]`, pairs that point outside them, or fewer than two folds.
     """
-    similarity = parse(similarity) if isinstance(similarity, str) else similarity
     z, fold = _inputs(z, pairs)
-    mapped = getattr(similarity, "embed", lambda rows: rows)(z.float())
-    compare = getattr(similarity, "compare", similarity)
-    score = _scores(mapped, pairs, lambda q, r: compare(q, r).diagonal(), BLOCK).float()
+    embed, compare = geometry(similarity)
+    if compare in (inner, minus_distance):  # they take a batch of one row each
+        score = _scores(embed(z.float()), pairs, lambda q, r: compare(q[:, None], r[:, None]).flatten(), ROWS).float()
+    else:
+        score = _scores(embed(z.float()), pairs, lambda q, r: compare(q, r).diagonal(), BLOCK).float()
     if score.isnan().any():
         raise ValueError("The similarity of some pair is NaN; it must be a number for any two finite embeddings.")
     return Verification(score, pairs.same.cpu(), fold)

@@ -85,7 +85,8 @@ class KReciprocal(Reranking):
         v = self.encoded(items.x, others, scale, similarity, memory)
         far = scale[items.of_q]
         lists = []
-        for rows, row, item, shared in overlaps(v[items.of_q.cpu().numpy()], v[: len(g)], memory):
+        of_q, of_g = (v, v) if twice else (v[items.of_q.cpu().numpy()], v[: len(g)])
+        for rows, row, item, shared in overlaps(of_q, of_g, memory):
             met = _padded(row.to(q.device), item.to(q.device), shared.to(q.device), rows.stop - rows.start)
             if ids_q is not None and ids_g is not None:
                 met = _without(met, ids_g[met[0].clamp_min(0)] == ids_q[rows, None])
