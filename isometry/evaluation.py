@@ -61,7 +61,7 @@ def measure(
 
     Args:
         relate: what the labels say of pairs; by default classes, label sets, and `label_tree` or `close_targets` where a
-            metric is graded and the data have label paths or continuous labels.
+            metric is graded and the data have label paths or continuous labels (not with `rerank`: it gives lists).
         rerank: a re-ranking or its text.
 
     Raises:
@@ -70,7 +70,7 @@ def measure(
     z, data = embeddings
     if any(data.judged or ()):
         return by_lists(z, data, samples=samples, seed=seed)
-    relate = parse(relate) if isinstance(relate, str) else relate or _relation(data, metrics)
+    relate = parse(relate) if isinstance(relate, str) else relate or (None if rerank else _relation(data, metrics))
     reads = "labels" if relate is None else getattr(relate, "reads", "labels")
     labels = getattr(data, reads) if relate is not None or data.multi is None else data.multi
     if labels is None:

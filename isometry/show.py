@@ -86,6 +86,7 @@ class Progress:
             self._table("gallery as", rows, names)
 
     def _table(self, title: str, rows: list[tuple[str, dict[str, Any]]], names: list[str]) -> None:
+        names = [name for name in names if any(name in values for _, values in rows)]
         table = Table(box=None, pad_edge=False)
         table.add_column(title)
         for name in names:

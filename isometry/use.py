@@ -19,6 +19,7 @@ from isometry.evaluation import Embeddings, measure
 from isometry.evaluation import embed as embed_data
 from isometry.expression import parse
 from isometry.fingerprint import protocol_of
+from isometry.metrics.metric import Metric
 from isometry.protocols.coded import evaluate_coded
 from isometry.protocols.results import Results
 from isometry.queries import Measured, write_queries
@@ -91,8 +92,15 @@ def views(embedded: Embeddings, results: Results) -> dict[str, Any]:
 
 
 def besides(embedded: Embeddings, metrics: str, rerank: str, codes: str) -> dict[str, Any]:
-    """What stands in tables of its own: re-ranked results, and those of short codes."""
+    """What stands in tables of its own: re-ranked results, and those of short codes; of metrics of lists, by class."""
     found: dict[str, Any] = {}
+    if not rerank and not codes:
+        return found
+    read = parse(metrics)
+    of_lists = [repr(m) for m in (read if isinstance(read, tuple) else (read,)) if reads_lists(m)]
+    if not of_lists:
+        raise ValueError(f"Re-rankings and codes are told by metrics of lists, such as Recall(k=1); {metrics} has none.")
+    metrics = ", ".join(of_lists)
     if rerank:
         named = parse(rerank)
         several = named if isinstance(named, tuple) else (named,)
@@ -112,6 +120,11 @@ def besides(embedded: Embeddings, metrics: str, rerank: str, codes: str) -> dict
             for row in rows
         ]
     return found
+
+
+def reads_lists(metric: Any) -> bool:
+    """Whether a metric can be had from the first neighbours and classes alone."""
+    return isinstance(metric, Metric) and not metric.needs_ranks and not metric.needs_gaps
 
 
 def chosen_part(items: Data, part: str, seed: int) -> tuple[Data, str]:

@@ -197,7 +197,7 @@ def _space(
     if gallery is queries:
         ids = every[:n] if queries.ids is None else queries.ids
         both = every[:n]
-        return Space(queries.z.float(), queries.y, ids, both, both, embed, compare, *how, memory)
+        return Space(queries.z.float(), _by_path(queries.y), ids, both, both, embed, compare, *how, memory)
     if queries.ids is None or gallery.ids is None:
         query, new, ids = every[m:], every[:n] >= 0, every
     else:
@@ -207,7 +207,14 @@ def _space(
         query = torch.where(new, m + new.cumsum(0) - 1, at)
         ids = torch.cat([gallery.ids, queries.ids[new]])
     z, y = (torch.cat([a, b[new]]) for a, b in ((gallery.z.float(), queries.z.float()), (gallery.y, queries.y)))
-    return Space(z, y, ids, query, every[:m], embed, compare, *how, memory)
+    return Space(z, _by_path(y), ids, query, every[:m], embed, compare, *how, memory)
+
+
+def _by_path(y: Tensor) -> Tensor:
+    """Label paths as classes, a number for each whole path; other labels as they are."""
+    if y.ndim != 2 or y.dtype == torch.bool or y.is_floating_point():
+        return y
+    return torch.where(y[:, -1] == -1, -1, torch.unique(y, dim=0, return_inverse=True)[1])
 
 
 def _classes(y: Tensor) -> Tensor:

@@ -87,9 +87,11 @@ class KReciprocal(Reranking):
         lists = []
         of_q, of_g = (v, v) if twice else (v[items.of_q.cpu().numpy()], v[: len(g)])
         for rows, row, item, shared in overlaps(of_q, of_g, memory):
-            met = _padded(row.to(q.device), item.to(q.device), shared.to(q.device), rows.stop - rows.start)
+            row, item, shared = (part.to(q.device) for part in (row, item, shared))
+            jaccard = 1 - shared / (2 - shared)
             if ids_q is not None and ids_g is not None:
-                met = _without(met, ids_g[met[0].clamp_min(0)] == ids_q[rows, None])
+                jaccard = torch.where(ids_g[item] == ids_q[row + rows.start], torch.inf, jaccard)
+            met = _lists(row, item, jaccard, rows.stop - rows.start, len(g))
 
             def distance(where: Tensor, index: Tensor, start: int = rows.start) -> Tensor:
                 one, other = where.nonzero(as_tuple=True)[0] + start, index[where]
@@ -128,47 +130,50 @@ class KReciprocal(Reranking):
     def _best(self, met: Lists, near: Lists, distance: Distance, turn: Tensor, k: int, m: int) -> tuple[Tensor, Tensor]:
         """The first k of the items met, with their d_J, and of the nearest, with their D."""
         index, jaccard = met
-        there = index >= 0
-        jaccard = torch.where(there, jaccard, torch.inf)
-        final = torch.full_like(jaccard, torch.inf)
-        first = torch.zeros_like(there)
-        here = _marked(near[0], m).gather(1, index + 1)
-        if index.shape[1] > k:  # the first k by d_J show how far the others can be left out
-            first = first.scatter_(1, jaccard.topk(k, dim=1, largest=False).indices, True) & there
-            final[first] = (1 - self.weight) * jaccard[first] + self.weight * distance(first, index)
-            bound = torch.where(first.sum(1) == k, torch.where(first, final, -torch.inf).amax(1), torch.inf)
-            least = torch.where(here, near[1][:, :1], near[1][:, -1:])  # what is not among the nearest is farther
-            worth = (1 - self.weight) * jaccard + self.weight * least <= bound[:, None] + SPARE
-            there = there & ~first & worth
-        final[there] = (1 - self.weight) * jaccard[there] + self.weight * distance(there, index)
-        alone = (near[0] >= 0) & ~_marked(index, m).gather(1, near[0] + 1)
-        further = torch.where(alone, 1 - self.weight + (self.weight or 1) * near[1], torch.inf)
-        sim, column = -torch.cat([final, further], 1), torch.cat([index, near[0]], 1)
-        best = keys(sim, column.clamp_min(0), turn, m).topk(k, dim=1).values
-        sim, column = unpack(best, turn, m)
+        share = 1 - self.weight
+        few, place = jaccard.topk(min(k, jaccard.shape[1]), dim=1, largest=False)  # they bound what the k-th can be
+        final = _where(
+            few.isfinite(), lambda there: share * few[there] + self.weight * distance(there, index.gather(1, place))
+        )
+        bound = final.amax(1, keepdim=True) if few.shape[1] == k else torch.full_like(near[1][:, :1], torch.inf)
+        worth = (index < m) & (share * jaccard + self.weight * near[1][:, -1:] <= bound + SPARE)
+        row, at = worth.nonzero(as_tuple=True)
+        some, d = _lists(row, index[row, at], jaccard[row, at], len(index), m)
+        new = (some < m) & ~_found(some, near[0].sort(1).values)[1]
+        final = _where(new, lambda there: share * d[there] + self.weight * distance(there, some))
+        at, shared = _found(near[0], index)
+        d = torch.where(shared, jaccard.gather(1, at), 1.0)
+        beside = share * d + torch.where(shared, self.weight, self.weight or 1.0) * near[1]
+        beside = torch.where(near[0] >= 0, beside, torch.inf)
+        best = keys(-torch.cat([final, beside], 1), torch.cat([some % m, near[0].clamp_min(0)], 1), turn, m)
+        sim, column = unpack(best.topk(k, dim=1).values, turn, m)
         return sim, torch.where(sim.isfinite(), column, -1)
 
 
-def _padded(row: Tensor, item: Tensor, shared: Tensor, n: int) -> Lists:
-    """Lists `[n l]` of the items met and their d_J; −1 where there are none."""
+def _where(there: Tensor, value: Callable[[Tensor], Tensor]) -> Tensor:
+    """`value` where something is there, ∞ elsewhere."""
+    out = torch.full(there.shape, torch.inf, dtype=torch.float64, device=there.device)
+    out[there] = value(there)
+    return out
+
+
+def _lists(row: Tensor, item: Tensor, value: Tensor, n: int, m: int) -> Lists:
+    """Pairs, by rows, as lists `[n l]` of items and values; m and ∞ where there are none."""
     count = torch.bincount(row, minlength=n)
     place = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
-    index = torch.full((n, int(count.max())), -1, device=row.device)
-    jaccard = torch.ones(index.shape, dtype=torch.float64, device=row.device)
-    index[row, place], jaccard[row, place] = item, 1 - shared / (2 - shared)
-    return index, jaccard
+    index = torch.full((n, max(1, int(count.max()))), m, device=row.device)
+    out = torch.full(index.shape, torch.inf, dtype=torch.float64, device=row.device)
+    index[row, place], out[row, place] = item, value
+    return index, out
+
+
+def _found(x: Tensor, rising: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each x is in its row's rising items, and whether it is there."""
+    at = torch.searchsorted(rising, x).clamp_max(rising.shape[1] - 1)
+    return at, rising.gather(1, at) == x
 
 
 def _is_gallery(items: Items, ids_g: Tensor | None) -> bool:
     """Whether the queries are the gallery, in its order, and no two items share an id."""
     rows = torch.arange(len(items.x), device=items.x.device)
     return ids_g is not None and torch.equal(items.of_q, rows) and len(ids_g.unique()) == len(rows)
-
-
-def _marked(index: Tensor, m: int) -> Tensor:
-    """Which of the gallery (after a first column for −1) are in each list."""
-    return torch.zeros(len(index), m + 1, dtype=torch.bool, device=index.device).scatter_(1, index + 1, True)
-
-
-def _without(met: Lists, own: Tensor) -> Lists:
-    return torch.where(own, -1, met[0]), met[1]

@@ -165,14 +165,18 @@ def test_pictures_as_arrays(datasets):
 
 
 def test_what_cannot_be_understood(datasets, table, tmp_path):
+    bare = table.remove_columns("image")
     for source, words in (
         (table.remove_columns("label"), r"does not tell which column is the label \(label='…'\): image \(Image\)"),
-        (make(datasets, 6, left=([photo(0)] * 6, datasets.Image())).rename_column("image", "right"), "has 2 columns of pictures"),
+        (
+            make(datasets, 6, left=([photo(0)] * 6, datasets.Image())).rename_column("image", "right"),
+            "has 2 columns of pictures",
+        ),
         (table.select([]), "is empty"),
         (table.to_iterable_dataset(), "gives its rows in turn: load it without streaming=True"),
-        (datasets.DatasetDict({"train": table.remove_columns("image"), "test": table.remove_columns("image")}), "no column of type Image"),
+        (datasets.DatasetDict({"train": bare, "test": bare}), "no column of type Image"),
         ("hf:" + str(tmp_path), "cannot be read: "),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ValueError, match=words) as error:
             read(source)
         assert "\n" not in str(error.value)

@@ -247,3 +247,23 @@ def test_macro_and_groups():
     assert list(parts) == ["even", "odd"]
     assert float(parts["odd"]["MAPAtR()"]) == pytest.approx(per[y % 2 == 1].nanmean().item(), abs=1e-6)
     assert parts["odd"]["MAPAtR()"].low <= float(parts["odd"]["MAPAtR()"]) <= parts["odd"]["MAPAtR()"].high
+
+
+def test_statistics_stand_beside_metrics_and_read_label_paths_as_classes():
+    z, y = data(60, 5)
+    y[0] = -1
+    paths = torch.stack([y.clamp_min(0) // 2, y], 1)
+    one = quietly(z, y, "Recall(k=1), AUROC(), IntraDensity()", samples=50)
+    other = quietly(z, paths, "AUROC(), NDCG(), IntraDensity()", relate=label_tree, samples=50)
+    assert list(one) == ["Recall(k=1)", "AUROC()", "IntraDensity()"]
+    assert float(one["AUROC()"]) == pytest.approx(float(other["AUROC()"]))
+    assert float(one["IntraDensity()"]) == pytest.approx(float(other["IntraDensity()"]))
+    assert len(one["AUROC()"].per_query) == 0
+    assert "AUROC()" not in one.macro()
+
+
+def test_queries_that_the_gallery_holds_are_one_item_of_the_space():
+    z, y = data(40, 4)
+    every = quietly(z, y, "SpectralDecay(), EffectiveRank()")
+    parted = quietly(z[:15], y[:15], "SpectralDecay(), EffectiveRank()", against=(z, y, torch.arange(40)), ids=torch.arange(15))
+    assert [float(x) for x in parted.values()] == pytest.approx([float(x) for x in every.values()])

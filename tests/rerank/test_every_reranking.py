@@ -1,5 +1,7 @@
 """What holds for every re-ranking."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -112,6 +114,15 @@ def test_vectors_that_coincide(text):
     assert bool(sim.isfinite().all())
     for i, found in enumerate(index):
         assert sorted(found.tolist()) == sorted(set(range(40)) - {i})
+
+
+@EVERY
+def test_a_collapsed_model_scores_about_chance(text):
+    y = torch.arange(240) % 6
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of ties
+        found = isometry.evaluate(torch.ones(240, 16), y, "Recall(k=1)", samples=0, rerank=text)
+    assert abs(float(found["Recall(k=1)"]) - 39 / 239) < 0.1
 
 
 @EVERY

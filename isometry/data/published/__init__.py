@@ -10,6 +10,7 @@ from isometry.component import nearest
 from isometry.data.data import Data
 from isometry.data.published.benchmark import Benchmark
 from isometry.data.published.cars import CARS, CARS_BOXES
+from isometry.data.published.coco_captions import COCO_CAPTIONS, COCO_CAPTIONS_2014, COCO_KARPATHY
 from isometry.data.published.cub import CUB, CUB_BOXES
 from isometry.data.published.cuhk03 import CUHK03_DETECTED, CUHK03_LABELED
 from isometry.data.published.dyml import DYML
@@ -20,8 +21,10 @@ from isometry.data.published.ijb import IJBB, IJBC
 from isometry.data.published.in_shop import IN_SHOP, IN_SHOP_BOXES, IN_SHOP_HIGHRES
 from isometry.data.published.inat2018 import INAT2018, INAT2018_TAXONOMY
 from isometry.data.published.lfw import LFW
+from isometry.data.published.lsun_layout import LSUN_LAYOUT
 from isometry.data.published.market import CUHK03_NP_DETECTED, CUHK03_NP_LABELED, MARKET, MARKET_500K, REID
 from isometry.data.published.mini_imagenet import MINI_IMAGENET
+from isometry.data.published.mpii import MPII
 from isometry.data.published.msmt17 import MSMT17
 from isometry.data.published.omniglot import OMNIGLOT, OMNIGLOT_VINYALS
 from isometry.data.published.records import RECORDS
@@ -56,6 +59,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "fashion_mnist": FASHION_MNIST,
     "fashion_mnist_classes": FASHION_MNIST_CLASSES,
     "emoji": EMOJI,
+    "mpii": MPII,
+    "lsun_layout": LSUN_LAYOUT,
+    "coco_captions": COCO_CAPTIONS,
+    "coco_captions_2014": COCO_CAPTIONS_2014,
+    "coco_karpathy": COCO_KARPATHY,
     "cuhk03_detected": CUHK03_DETECTED,
     "cuhk03_labeled": CUHK03_LABELED,
     "cuhk03_np_detected": CUHK03_NP_DETECTED,

@@ -7,15 +7,14 @@ published division; here the first half of the emoji in `sort_order` train and t
 """
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from isometry.data.data import Data
 from isometry.data.labels import UNKNOWN, class_ids, label_paths
 from isometry.data.published.benchmark import Benchmark
+from isometry.data.published.json_file import entries, load_json
 from isometry.data.published.layout import Missing, labelled
 
 VENDORS = ("apple", "facebook", "google", "twitter")
@@ -89,7 +88,7 @@ def drawings(root: Path, folder: str) -> list[Drawing]:
     if not vendors:
         raise Missing(f"img/{'/64 or img/'.join(VENDORS)}/64 is missing; looked in {path.parent}.")
     made = []
-    for entry in entries(path):
+    for entry in entries(load_json(path), path, "emoji"):
         try:
             order, image = int(entry["sort_order"]), str(entry["image"])
             category, subcategory = str(entry["category"]), str(entry["subcategory"])
@@ -102,17 +101,6 @@ def drawings(root: Path, folder: str) -> list[Drawing]:
         start = f"{folder}/img" if folder else "img"
         made += [Drawing(order, emoji, category, subcategory, name, f"{start}/{vendor}/64/{image}") for vendor in has]
     return made
-
-
-def entries(path: Path) -> list[Mapping[str, Any]]:
-    """The emoji that the file describes."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON that can be read: {error}.") from None
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found) or not found:
-        raise ValueError(f"{path} is no list of emoji.")
-    return found
 
 
 EMOJI = Benchmark(

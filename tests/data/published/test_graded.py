@@ -1,0 +1,279 @@
+"""Data whose labels are not classes: poses, captions, room layouts."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.io import savemat
+
+from isometry.data import Unreadable, read
+from isometry.data.published.coco_captions import read_coco_captions, read_coco_karpathy
+from isometry.data.published.lsun_layout import layouts, read_lsun_layout
+from isometry.data.published.mpii import read_mpii
+from tests.data.published import trees
+
+JOINTS = np.arange(32.0).reshape(16, 2) + 1
+
+
+def dumped(root, path, value):
+    return trees.put(root, path, json.dumps(value).encode())
+
+
+def person(picture, joints=JOINTS, centre=(20.0, 24.0), scale=0.1):
+    return {"image": picture, "center": list(centre), "scale": scale, "joints": joints.tolist(), "joints_vis": [1] * 16}
+
+
+def lacking(joint, value=-1.0):
+    joints = JOINTS.copy()
+    joints[joint] = value
+    return joints
+
+
+def poses(root):
+    for i in range(3):
+        trees.put(root, f"images/00{i}.jpg", trees.jpeg(64, 48))
+    train = [person("000.jpg"), person("000.jpg", lacking(3)), person("001.jpg", JOINTS + 2, (22.0, 26.0))]
+    dumped(root, "annot/train.json", train)
+    dumped(
+        root,
+        "annot/valid.json",
+        [person("002.jpg", 2 * JOINTS - 1, (39.0, 47.0), 0.2), person("002.jpg", lacking(0, 0.0))],
+    )
+    return root
+
+
+def test_poses_do_not_change_with_place_or_size(tmp_path):
+    data = read(poses(tmp_path / "mpii"))
+    assert data.split == ("train", "train", "test")
+    assert data.targets.shape == (3, 32)
+    assert torch.equal(data.targets[0], data.targets[1])
+    # the square of 25 pixels around (20, 25.5), counted from 1, begins at (7.5, 13)
+    assert data.targets[0, :4].tolist() == pytest.approx([-6.5 / 25, -11 / 25, -4.5 / 25, -9 / 25])
+    # twice as large: a pixel's centre at 2x − 1 is twice as far from 1; the middle (39, 50), the side 50, the corner (14, 25)
+    assert data.targets[2].tolist() == pytest.approx(data.targets[0].tolist())
+    assert data.images[0].shape == (3, 25, 26)
+    assert data.images[2].shape == (3, 48 - 24, 50)  # the square reaches beyond the picture
+    assert len(data.present()) == 0
+    assert data.notes == ("2 people were left out: not all of their joints are annotated",)
+
+
+def release(root, train=(1, 0, 1)):
+    """The nesting of the published file: people without a pose, one joint, none, and heads only."""
+    points = [{"x": x, "y": y, "id": i, "is_visible": np.zeros((0, 0))} for i, (x, y) in enumerate(JOINTS)]
+    pose = {"point": np.array(points[::-1], dtype=object)}
+    whole = {"scale": 0.1, "objpos": {"x": 20.0, "y": 24.0}, "annopoints": pose, "x1": 1, "y1": 1, "x2": 5, "y2": 5}
+    single = {**whole, "annopoints": {"point": points[0]}}
+    none = {
+        "scale": 0.1,
+        "objpos": {"x": 20.0, "y": 24.0},
+        "annopoints": np.zeros((0, 0)),
+        "x1": 1,
+        "y1": 1,
+        "x2": 5,
+        "y2": 5,
+    }
+    head = {"x1": 1, "y1": 1, "x2": 5, "y2": 5}
+    rects = [
+        np.array([whole, single, none], dtype=object),
+        np.array([whole], dtype=object),
+        np.array([head, whole], dtype=object),
+    ]
+    annolist = [{"image": {"name": f"00{i}.jpg"}, "annorect": structs(rect)} for i, rect in enumerate(rects)]
+    root.mkdir(parents=True, exist_ok=True)
+    made = {"annolist": structs(annolist), "img_train": np.array([train]), "version": "12"}
+    savemat(root / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": made})
+    for i in range(3):
+        trees.put(root, f"images/00{i}.jpg", trees.jpeg(64, 48))
+    return root
+
+
+def structs(values):
+    """A struct array, as MATLAB has it: every element has the fields of all."""
+    names = sorted({name for value in values for name in value})
+    made = np.empty((1, len(values)), dtype=[(name, object) for name in names])
+    for i, value in enumerate(values):
+        for name in names:
+            found = value.get(name, np.zeros((0, 0)))
+            if name == "point" and isinstance(found, np.ndarray):
+                found = structs(list(found))
+            elif name == "annopoints" and isinstance(found, dict):
+                found = structs([{"point": found["point"]}])
+                point = value[name]["point"]
+                found["point"][0, 0] = structs(list(point)) if isinstance(point, np.ndarray) else point
+            made[name][0, i] = found
+    return made
+
+
+def test_the_published_file_of_poses(tmp_path):
+    data = read_mpii(release(tmp_path / "matlab"))
+    assert data.paths == ("images/000.jpg", "images/002.jpg")
+    assert data.split is None
+    assert torch.equal(data.targets[0], read_mpii(poses(tmp_path / "lists")).targets[0])
+    assert data.notes == ("1 people were left out: not all of their joints are annotated",)
+    assert read(tmp_path / "matlab").name == "MPII human pose"
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"image": "000.jpg"}, "person 1, is not properly described: 'joints'"),
+        (person("000.jpg", JOINTS[:5]), "person 1, is not properly described: cannot reshape"),
+        (person("000.jpg", centre=(1.0,)), "is not properly described"),
+        (person("000.jpg", scale=None), "is not properly described"),
+        (person("000.jpg", lacking(3)), "of none of 1 people all 16 joints are annotated"),
+        (person("000.jpg", scale=-1.0), "of none of 1 people"),
+        (7, "is no list of people"),
+    ],
+)
+def test_poses_that_are_not_described(tmp_path, entry, words):
+    dumped(poses(tmp_path), "annot/train.json", [entry])
+    dumped(tmp_path, "annot/valid.json", [person("002.jpg", lacking(1))])
+    if "of none of 1" in words:
+        words = words.replace("of 1 ", "of 2 ")
+    with pytest.raises(ValueError, match=words) as error:
+        read_mpii(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_releases_that_are_none(tmp_path):
+    release(tmp_path, train=(1, 0))
+    with pytest.raises(ValueError, match="3 pictures in annolist and 2 in img_train"):
+        read_mpii(tmp_path)
+    release(tmp_path, train=(0, 0, 0))
+    with pytest.raises(ValueError, match="of none of 0 people"):
+        read_mpii(tmp_path)
+    savemat(tmp_path / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": {"version": 1}})
+    with pytest.raises(ValueError, match=r"holds no annolist and img_train in RELEASE; it holds version"):
+        read_mpii(tmp_path)
+    savemat(tmp_path / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": {"annolist": 7, "img_train": 1}})
+    with pytest.raises(ValueError, match="of none of 0 people"):
+        read_mpii(tmp_path)
+
+
+def test_a_person_outside_the_picture_is_told_when_asked_for(tmp_path):
+    dumped(poses(tmp_path), "annot/train.json", [person("000.jpg", centre=(500.0, 500.0))])
+    data = read_mpii(tmp_path)
+    with pytest.raises(Unreadable, match="lies outside its 64×48 pixels"):
+        data.images[0]
+
+
+def coco(root, year="2017", below=""):
+    captions = {"train": [(9, "a"), (25, "b"), (9, " c\n")], "val": [(139, "d"), (139, "é")]}
+    for part, said in captions.items():
+        start = f"COCO_{part}2014_" if year == "2014" else ""
+        ids = [9, 25, 30] if part == "train" else [139]
+        listed = [{"id": i, "file_name": f"{start}{i:012d}.jpg"} for i in ids]
+        for image in listed:
+            trees.put(root, f"{below}{part}{year}/{image['file_name']}")
+        notes = [{"image_id": i, "id": n, "caption": c} for n, (i, c) in enumerate(said)]
+        dumped(root, f"annotations/captions_{part}{year}.json", {"images": listed, "annotations": notes})
+    return root
+
+
+@pytest.mark.parametrize(("year", "below"), [("2017", ""), ("2014", "images/")])
+def test_captions(tmp_path, year, below):
+    name = "coco_captions" if year == "2017" else "coco_captions_2014"
+    coco(tmp_path / "coco", year, below)
+    with pytest.warns(UserWarning, match=r"MS-COCO captions .* not verified"):
+        data = read(f"{name}:{tmp_path}")
+    assert data.captions == (("a", "c"), ("b",), (), ("d", "é"))
+    assert data.split == ("train",) * 3 + ("test",)
+    assert data.paths[3].startswith(f"{below}val{year}/")
+    assert data.images[3].shape == (3, 6, 8)
+    assert data.notes[0] == "1 pictures have no caption"
+    assert data.select(torch.tensor([3, 1])).captions == (("d", "é"), ("b",))
+
+
+def karpathy(root):
+    images = [
+        {"filepath": f"{part}2014", "filename": f"COCO_{part}2014_{i:012d}.jpg", "cocoid": i, "split": split,
+         "sentences": [{"raw": f"{i} {k}", "tokens": []} for k in range(2)]}
+        for i, part, split in [(9, "train", "train"), (139, "val", "restval"), (7, "val", "val"), (8, "val", "test")]
+    ]  # fmt: skip
+    dumped(root, "dataset_coco.json", {"images": images, "dataset": "coco"})
+    return root
+
+
+@pytest.mark.parametrize("year", ["2014", "2017"])
+def test_karpathys_division(tmp_path, year):
+    karpathy(tmp_path)
+    for i, part in [(9, "train"), (139, "val" if year == "2014" else "train"), (7, "val"), (8, "val")]:
+        name = f"COCO_{part}2014_{i:012d}.jpg" if year == "2014" else f"{i:012d}.jpg"
+        trees.put(tmp_path, f"{part}{year}/{name}")
+    data = read(f"subset:coco_karpathy:{tmp_path}")
+    assert len(data) == 4
+    assert data.split == ("train", "train", "validation", "test")
+    assert data.captions[2] == ("7 0", "7 1")
+    assert data.paths[1].startswith("val2014/COCO" if year == "2014" else "train2017/0")
+
+
+def test_captions_that_cannot_be_read(tmp_path):
+    coco(tmp_path)
+    for value, words in (
+        ([], "holds no images and annotations"),
+        ({"images": []}, "is no list of images"),
+        ({"images": [{"id": 1}]}, "an entry without 'file_name'"),
+        (
+            {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"image_id": 2, "caption": "a"}]},
+            "an entry without 2",
+        ),
+    ):
+        dumped(tmp_path, "annotations/captions_val2017.json", value)
+        with pytest.raises(ValueError, match=words):
+            read_coco_captions(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"dataset_coco\.json or .* is missing"):
+        read_coco_karpathy(tmp_path)
+    for value, words in (
+        ([], "no list of images"),
+        ({"images": [{"split": "other"}]}, "image 1, is not properly described: 'other'"),
+    ):
+        dumped(tmp_path, "dataset_coco.json", value)
+        with pytest.raises(ValueError, match=words):
+            read_coco_karpathy(tmp_path)
+    karpathy(tmp_path / "alone")
+    with pytest.raises(FileNotFoundError, match="train2014 and val2014"):
+        read(f"coco_karpathy:{tmp_path}/alone")
+
+
+def rooms(root):
+    fields = [("image", object), ("scene", object), ("type", object), ("point", object), ("resolution", object)]
+    for part, names in (("training", ["aa", "bb", "cc"]), ("validation", ["dd"])):
+        made = np.empty((1, len(names)), dtype=fields)
+        for i, name in enumerate(names):
+            made[0, i] = (name, ["bedroom", "kitchen"][i % 2], 10 - i, np.zeros((4, 2)), np.array([[6, 8]]))
+            trees.put(root, f"images/{name}.jpg")
+            regions = np.ones((6, 8), np.uint8)
+            regions[:, 4:], regions[5] = 2, 5
+            trees.put(root, f"layout_seg/{name}.mat", b"")
+            savemat(root / f"layout_seg/{name}.mat", {"layout": regions})
+        savemat(root / f"{part}.mat", {part: made})
+    return root
+
+
+def test_rooms(tmp_path):
+    rooms(tmp_path / "lsun_room")
+    with pytest.warns(UserWarning, match="expected 4,000 train images and 394 test images, found 3 and 1"):
+        data = read(tmp_path)
+    assert [data.classes[y] for y in data.labels] == ["type 10", "type 9", "type 8", "type 10"]
+    assert [data.categories[c] for c in data.category] == ["bedroom", "kitchen", "bedroom", "bedroom"]
+    assert data.split == ("train",) * 3 + ("test",)
+    maps = layouts(tmp_path / "lsun_room", data.paths, side=2)
+    assert maps.tolist() == [[[1, 2], [1, 2]]] * 4
+    assert layouts(tmp_path / "lsun_room", data.paths[3:], side=6)[0, :, 0].tolist() == [1, 1, 1, 1, 1, 5]
+    assert layouts(tmp_path, []).shape == (0, 64, 64)
+
+
+def test_rooms_that_cannot_be_read(tmp_path):
+    rooms(tmp_path)
+    savemat(tmp_path / "layout_seg/aa.mat", {"layout": np.full((4, 4), 300)})
+    with pytest.raises(ValueError, match=r"aa\.mat holds no map \[h w\] of regions from 0 to 255"):
+        layouts(tmp_path, ["images/aa.jpg"])
+    with pytest.raises(FileNotFoundError, match=r"layout_seg/zz\.mat is missing"):
+        layouts(tmp_path, ["images/zz.jpg"])
+    savemat(tmp_path / "training.mat", {"training": np.array([(1,)], dtype=[("image", object)])})
+    with pytest.raises(ValueError, match=r"training\.mat has no scene, type of its pictures; it has image"):
+        read_lsun_layout(tmp_path)
+    savemat(tmp_path / "training.mat", {"training": 3})
+    with pytest.raises(ValueError, match="holds no records called 'training'"):
+        read_lsun_layout(tmp_path)
