@@ -21,7 +21,7 @@ def equal(rows: Int[Tensor, " n"], cols: Int[Tensor, " m"]) -> Bool[Tensor, "n m
     return torch.eq(a[:, None], b[None, :], out=a.new_empty(len(a), len(b))).bool()
 
 
-def _narrowest(*numbers: Int[Tensor, " k"]) -> torch.dtype:
+def _narrowest(*numbers: Int[Tensor, "..."]) -> torch.dtype:
     ends = [int(end) for x in numbers for end in x.aminmax()]
     fitting = (
         kind

@@ -73,6 +73,8 @@ class Benchmark:
 
     def whole(self, name: str, data: Data, root: Path) -> Data:
         """The data with what was noted, if it is all there."""
+        if not len(data):
+            raise ValueError(f"{self.title}: no pictures are listed in {root}. {self.source()}")
         here = there(data)
         if gone := int((~here).sum()):
             first = ", ".join(data.images.where(i) for i in (~here).nonzero()[:3, 0].tolist())
