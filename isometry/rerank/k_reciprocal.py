@@ -130,22 +130,24 @@ class KReciprocal(Reranking):
     def _best(self, met: Lists, near: Lists, distance: Distance, turn: Tensor, k: int, m: int) -> tuple[Tensor, Tensor]:
         """The first k of the items met, with their d_J, and of the nearest, with their D."""
         index, jaccard = met
-        share = 1 - self.weight
-        few, place = jaccard.topk(min(k, jaccard.shape[1]), dim=1, largest=False)  # they bound what the k-th can be
-        final = _where(
-            few.isfinite(), lambda there: share * few[there] + self.weight * distance(there, index.gather(1, place))
-        )
-        bound = final.amax(1, keepdim=True) if few.shape[1] == k else torch.full_like(near[1][:, :1], torch.inf)
+        share, beside = 1 - self.weight, near[0].sort(1).values
+        at, shared = _found(near[0], index)
+        d = torch.where(shared, jaccard.gather(1, at), 1.0)
+        known = share * d + torch.where(shared, self.weight, self.weight or 1.0) * near[1]
+        known = torch.where(near[0] >= 0, known, torch.inf)
+        few, place = jaccard.topk(
+            min(k, jaccard.shape[1]), dim=1, largest=False
+        )  # with the nearest they bound the k-th
+        item = index.gather(1, place)
+        new = few.isfinite() & ~_found(item, beside)[1]
+        final = _where(new, lambda there: share * few[there] + self.weight * distance(there, item))
+        bound = torch.cat([known, final], 1).topk(k, dim=1, largest=False).values[:, -1:]
         worth = (index < m) & (share * jaccard + self.weight * near[1][:, -1:] <= bound + SPARE)
         row, at = worth.nonzero(as_tuple=True)
         some, d = _lists(row, index[row, at], jaccard[row, at], len(index), m)
-        new = (some < m) & ~_found(some, near[0].sort(1).values)[1]
+        new = (some < m) & ~_found(some, beside)[1]
         final = _where(new, lambda there: share * d[there] + self.weight * distance(there, some))
-        at, shared = _found(near[0], index)
-        d = torch.where(shared, jaccard.gather(1, at), 1.0)
-        beside = share * d + torch.where(shared, self.weight, self.weight or 1.0) * near[1]
-        beside = torch.where(near[0] >= 0, beside, torch.inf)
-        best = keys(-torch.cat([final, beside], 1), torch.cat([some % m, near[0].clamp_min(0)], 1), turn, m)
+        best = keys(-torch.cat([final, known], 1), torch.cat([some % m, near[0].clamp_min(0)], 1), turn, m)
         sim, column = unpack(best.topk(k, dim=1).values, turn, m)
         return sim, torch.where(sim.isfinite(), column, -1)
 
@@ -169,7 +171,7 @@ def _lists(row: Tensor, item: Tensor, value: Tensor, n: int, m: int) -> Lists:
 
 def _found(x: Tensor, rising: Tensor) -> tuple[Tensor, Tensor]:
     """Where each x is in its row's rising items, and whether it is there."""
-    at = torch.searchsorted(rising, x).clamp_max(rising.shape[1] - 1)
+    at = torch.searchsorted(rising, x.contiguous()).clamp_max(rising.shape[1] - 1)
     return at, rising.gather(1, at) == x
 
 
