@@ -99,7 +99,9 @@ def besides(embedded: Embeddings, metrics: str, rerank: str, codes: str) -> dict
     read = parse(metrics)
     of_lists = [repr(m) for m in (read if isinstance(read, tuple) else (read,)) if reads_lists(m)]
     if not of_lists:
-        raise ValueError(f"Re-rankings and codes are told by metrics of lists, such as Recall(k=1); {metrics} has none.")
+        raise ValueError(
+            f"Re-rankings and codes are told by metrics of lists, such as Recall(k=1); {metrics} has none."
+        )
     metrics = ", ".join(of_lists)
     if rerank:
         named = parse(rerank)

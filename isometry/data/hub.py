@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -206,11 +206,10 @@ class InTable(Images):
         return f"row {int(self.rows[index])} of the table"
 
     def write_to(self, digest: Any) -> None:
-        sizes = []
-        for table in self.tables:
-            for batch in table.iter(ROWS):
-                sizes += [size_of(cell) for cell in batch[self.column]]
-        digest.update(np.array(sizes, dtype=np.int64)[self.rows].tobytes())
+        every = np.concatenate(
+            [np.zeros(0, np.int64), *(part for table in self.tables for part in sizes(table, self.column))]
+        )
+        digest.update(every[self.rows].tobytes())
 
 
 def stored(table: Any, column: str) -> Any:
@@ -219,10 +218,18 @@ def stored(table: Any, column: str) -> Any:
     return kept.cast_column(column, type(kept.features[column])(decode=False))
 
 
-def size_of(cell: Mapping[str, Any] | None) -> int:
-    """How many bytes a picture has; −1 where it is not there."""
-    if cell is None:
-        return -1
-    if cell["bytes"] is not None:
-        return len(cell["bytes"])
-    return os.path.getsize(cell["path"]) if cell["path"] and os.path.exists(cell["path"]) else -1
+def sizes(table: Any, column: str) -> Iterator[np.ndarray]:
+    """How many bytes each picture has, without reading them; −1 where it is not there."""
+    import pyarrow.compute as arrow
+
+    for batch in table.with_format("arrow").iter(ROWS):
+        for chunk in batch.column(column).chunks:
+            fields = dict(zip([field.name for field in chunk.type], chunk.flatten(), strict=True))
+            held = arrow.call_function("binary_length", [fields["bytes"]]).to_pylist()
+            paths = fields["path"].to_pylist() if None in held else [None] * len(held)
+            yield np.array([file_size(path) if n is None else n for n, path in zip(held, paths, strict=True)], np.int64)
+
+
+def file_size(path: str | None) -> int:
+    """How many bytes a file has; −1 where there is none."""
+    return os.path.getsize(path) if path and os.path.exists(path) else -1

@@ -28,7 +28,7 @@ def above_and_equal(
             above[:, j], equal[:, j] = (sim > one[:, None]).sum(1), (sim == one[:, None]).sum(1)
         return above, equal
     items, values = sim.contiguous().numpy(), value.numpy()
-    above, equal = np.zeros((2, *values.shape), dtype=np.int64)
+    above, equal = np.zeros(values.shape, dtype=np.int64), np.zeros(values.shape, dtype=np.int64)
 
     def count(rows: range) -> None:
         for i in rows:

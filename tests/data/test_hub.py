@@ -4,11 +4,13 @@ import importlib.util
 import io
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from isometry.data import Unreadable, read, split
+from isometry.data.hub import sizes, stored
 from tests.data.published import trees
 
 LABELS = [2, 0, 1, 2, 0, 1]
@@ -148,6 +150,15 @@ def test_exif_turns_a_picture(datasets):
     photo(2).save(file, "jpeg", exif=exif)
     table = datasets.Dataset.from_dict({"image": [{"bytes": file.getvalue(), "path": None}], "label": ["a"]})
     assert read(table.cast_column("image", datasets.Image())).images[0].shape == (3, 10, 6)
+
+
+def test_sizes_of_many_pictures(datasets):
+    expected = np.array([i % 97 if i % 11 else -1 for i in range(9000)])
+    given = [None if n < 0 else {"bytes": b"x" * n, "path": None} for n in expected.tolist()]
+    whole = datasets.Dataset.from_dict({"image": given}, features=datasets.Features({"image": datasets.Image()}))
+    for rows in (range(9000), range(5000, 8000), range(8999, -1, -7)):
+        found = np.concatenate(list(sizes(stored(whole.select(rows), "image"), "image")))
+        assert found.tolist() == expected[list(rows)].tolist()
 
 
 def test_saved_tables(table, tmp_path):

@@ -265,5 +265,7 @@ def test_statistics_stand_beside_metrics_and_read_label_paths_as_classes():
 def test_queries_that_the_gallery_holds_are_one_item_of_the_space():
     z, y = data(40, 4)
     every = quietly(z, y, "SpectralDecay(), EffectiveRank()")
-    parted = quietly(z[:15], y[:15], "SpectralDecay(), EffectiveRank()", against=(z, y, torch.arange(40)), ids=torch.arange(15))
+    parted = quietly(
+        z[:15], y[:15], "SpectralDecay(), EffectiveRank()", against=(z, y, torch.arange(40)), ids=torch.arange(15)
+    )
     assert [float(x) for x in parted.values()] == pytest.approx([float(x) for x in every.values()])
