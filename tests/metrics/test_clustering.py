@@ -19,7 +19,7 @@ ALL = [NMI(), AMI(), ARI(), ClusterF1()]
         (AMI(seeds=3), metrics.adjusted_mutual_info_score),
         (ARI(seeds=3), metrics.adjusted_rand_score),
     ],
-    ids=repr,
+    ids=["NMI", "AMI", "ARI"],
 )
 def test_is_the_mean_of_the_oracle_over_starts_without_unknown_items(statistic, oracle):
     z, y = classes(8, 12, 5, 0.7)

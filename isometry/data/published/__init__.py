@@ -16,6 +16,7 @@ from isometry.data.published.cuhk03 import CUHK03_DETECTED, CUHK03_LABELED
 from isometry.data.published.dyml import DYML
 from isometry.data.published.emoji import EMOJI
 from isometry.data.published.fashion_mnist import FASHION_MNIST, FASHION_MNIST_CLASSES
+from isometry.data.published.fullbody import MPII_FULLBODY
 from isometry.data.published.gldv2 import GLDV2, GLDV2_FULL, GLDV2_RETRIEVAL
 from isometry.data.published.ijb import IJBB, IJBC
 from isometry.data.published.in_shop import IN_SHOP, IN_SHOP_BOXES, IN_SHOP_HIGHRES
@@ -60,6 +61,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "fashion_mnist_classes": FASHION_MNIST_CLASSES,
     "emoji": EMOJI,
     "mpii": MPII,
+    "mpii_fullbody": MPII_FULLBODY,
     "lsun_layout": LSUN_LAYOUT,
     "coco_captions": COCO_CAPTIONS,
     "coco_captions_2014": COCO_CAPTIONS_2014,

@@ -9,6 +9,7 @@ from scipy.io import savemat
 
 from isometry.data import Unreadable, read
 from isometry.data.published.coco_captions import read_coco_captions, read_coco_karpathy
+from isometry.data.published.fullbody import pose_distances, read_fullbody
 from isometry.data.published.lsun_layout import layouts, read_lsun_layout
 from isometry.data.published.mpii import read_mpii
 from tests.data.published import trees
@@ -156,6 +157,31 @@ def test_a_person_outside_the_picture_is_told_when_asked_for(tmp_path):
     data = read_mpii(tmp_path)
     with pytest.raises(Unreadable, match="lies outside its 64×48 pixels"):
         data.images[0]
+
+
+def fullbody(root):
+    for part, n in (("train", 4), ("val", 5)):
+        for i in range(n):
+            trees.put(root, f"{part}/{i:03d}.jpg", trees.jpeg(8 + i))
+    savemat(root / "dist_pose_val.mat", {"dist_pose_val": np.arange(25.0).reshape(5, 5)})
+    return root
+
+
+def test_people_with_distances(tmp_path):
+    data = read_fullbody(fullbody(tmp_path / "fullbody"), queries=2)
+    assert data.split == ("train",) * 4 + ("test",) * 5
+    assert data.is_query.nonzero()[:, 0].tolist() == [4, 5]
+    assert data.is_gallery.nonzero()[:, 0].tolist() == [6, 7, 8]
+    assert data.paths[4] == "val/000.jpg"
+    assert pose_distances(tmp_path / "fullbody", queries=2).tolist() == [[2, 3, 4], [7, 8, 9]]
+    with pytest.raises(ValueError, match=r"expected 12,366 train images, .*found 4"):
+        read(tmp_path)
+    savemat(tmp_path / "fullbody/dist_pose_val.mat", {"dist_pose_val": np.zeros((2, 3))})
+    with pytest.raises(ValueError, match="holds no square dist_pose_val of distances"):
+        pose_distances(tmp_path / "fullbody")
+    trees.put(tmp_path, "fullbody/more/1.jpg")
+    with pytest.raises(FileNotFoundError, match=r"Two folders are expected, .* has 3"):
+        read(f"mpii_fullbody:{tmp_path}")
 
 
 def coco(root, year="2017", below=""):
