@@ -83,6 +83,11 @@ def given_parts(data: Data, validation: float, seed: int) -> tuple[np.ndarray, s
     if "test" not in have:
         parts[parts == "validation"] = "test"
         rule = f"the training part that {data.name} names, and as test the part that it names validation"
+    if data.targets is not None and not len(data.present()):
+        rows, names = np.flatnonzero(parts == "train"), data.paths or [str(i) for i in data.ids.tolist()]
+        order = np.argsort(hashes([names[i] for i in rows], seed), kind="stable")
+        parts[rows[order[: round(len(rows) * validation)]]] = "validation"
+        return parts, f"{rule}; validation is a share of the training images, by {_hash(seed)}", ("test",)
     classes = eligible(data, parts == "train")
     held = held_out(data, classes, validation, seed, least=2)
     labels = data.labels.numpy()

@@ -142,6 +142,14 @@ def test_continuous_labels_are_divided_by_image():
     assert parts.rule.startswith("by image")
 
 
+def test_continuous_labels_with_given_parts_validate_on_a_share_of_the_training_images():
+    data = data_of(torch.rand(40, 3), split=("train",) * 30 + ("test",) * 10)
+    parts = split(data, validation=0.2)
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [24, 6, 10]
+    assert parts.test.ids.tolist() == list(range(30, 40))
+    assert torch.equal(parts.validation.ids, split(data, validation=0.2).validation.ids)
+
+
 def test_open_metric_learning_table(draw, tmp_path):
     rows = [
         {"path": str(draw(f"{y}/{i}.png")), "label": y, "split": "train" if y < 6 else "validation",

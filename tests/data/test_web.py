@@ -6,6 +6,7 @@ import tarfile
 
 import pytest
 import torch
+from PIL import Image
 
 from isometry.data import Unreadable, read, split
 from isometry.data.tars import members
@@ -176,9 +177,16 @@ def test_samples_that_cannot_be_read(tmp_path, files, words):
     assert "\n" not in str(error.value)
 
 
+def test_exif_turns_a_picture(tmp_path):
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # turn it by 90 degrees
+    Image.new("RGB", (10, 6)).save(file, "jpeg", exif=exif)
+    assert read(tar(tmp_path / "x.tar", [("1.jpg", file.getvalue())])).images[0].shape == (3, 10, 6)
+
+
 def test_a_damaged_picture_is_told_when_it_is_asked_for(tmp_path):
     path = tar(tmp_path / "x.tar", [("1.jpg", b"x"), ("2.jpg", trees.jpeg())])
-    with pytest.raises(Unreadable, match=r"1\.jpg in .*x\.tar cannot be read"):
+    with pytest.raises(Unreadable, match=r"1\.jpg in .*x\.tar cannot be read: it is not a picture in a known format"):
         read(path).images[0]
 
 

@@ -40,12 +40,14 @@ def unpacked(picture: bytes, name: str) -> Image:
         Unreadable: for anything that is not a whole picture.
     """
     from PIL import Image as Picture
-    from PIL import ImageOps
+    from PIL import ImageOps, UnidentifiedImageError
 
     try:
         with Picture.open(io.BytesIO(picture)) as image:
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             return pil_to_uint8(image)
+    except UnidentifiedImageError:
+        raise Unreadable(name, "it is not a picture in a known format") from None
     except Exception as error:  # decoders fail in as many ways as pictures are damaged
         raise Unreadable(name, one_line(error)) from None

@@ -16,6 +16,7 @@ def entry(name):
 
 FAMILIES = (
     "cub", "cars", "sop", "in_shop", "inat2018", "roxford", "rparis", "gldv2", "dyml_", "omniglot", "mini_imagenet",
+    "fashion_mnist", "emoji", "mpii", "lsun_layout", "coco_",
 )  # fmt: skip
 
 
