@@ -55,7 +55,7 @@ CHANGES = {
     "similarity": ("euclidean", "similarity: cosine against euclidean"),
     "rerank": ("KReciprocal()", "rerank: none against KReciprocal()"),
     "ties": ("by index", "ties: the mean over all orders of equals, or one by a hash of the ids against by index"),
-    "version": (0, "version of the evaluation: 1 against 0"),
+    "version": (0, "version of the evaluation: 2 against 0"),
 }
 
 

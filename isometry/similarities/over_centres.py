@@ -16,6 +16,7 @@ class SoftOverCentres(Component):
     the mean over centres. S is γ log Σ_k e^{s_k/γ} less γ times the entropy of q. For references `[m k d]`, such as
     `Proxies(centres=10)`; of references `[m d]` it is the cosine. γ = 0.1 is the paper's.
 
+    >>> import torch
     >>> SoftOverCentres()(torch.eye(2)[:1], torch.eye(2)[None]) < MaxOverCentres()(torch.eye(2)[:1], torch.eye(2)[None])
     tensor([[True]])
     """
