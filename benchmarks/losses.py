@@ -1,6 +1,7 @@
 """Every loss beside pytorch-metric-learning: seconds and extra memory of forward and backward.
 
     python benchmarks/losses.py                          # the peer beside us, B = 512, 1,024 and 2,048
+    python benchmarks/losses.py --table times            # seconds alone, and B = 128 as well; of losses with a quick peer
     python benchmarks/losses.py --table roofline         # each loss over the least that it could cost
     python benchmarks/losses.py --table blocks           # B = 32,768 (and 131,072 for NT-Xent), in blocks
     python benchmarks/losses.py --table memory           # a memory of 65,536 references with every loss, B = 128
@@ -54,6 +55,26 @@ def every():
 
     found = entries("losses").items()
     return sorted(f"{name}()" for name, thing in found if isinstance(thing, type) and issubclass(thing, Loss))
+
+
+def times(sizes, repeat, only):
+    """Seconds alone, without the processes that memory is measured in; of losses whose peer is not very slow."""
+    print("| loss |" + "".join(f" B = {size:,}: ours, s | peer, s | times faster |" for size in sizes))
+    print("|---|" + "---|---|---|" * len(sizes))
+    for text, theirs in PAIRS.items():
+        if only not in text or text in SLOW:
+            continue
+        cells = []
+        for size in sizes:
+            z, y = batch(size, DIM)
+            mine, other = ours(text, size // 4, DIM), peer(theirs, size // 4, DIM)
+            once(mine, z, y)
+            once(other, z, y)
+            runs = [(once(mine, z, y)[0], once(other, z, y)[0]) for _ in range(repeat)]
+            fast, slow = (statistics.median(run[side] for run in runs) for side in (0, 1))
+            ratio = statistics.median(run[1] / run[0] for run in runs)
+            cells.append(f" {fast:.4f} | {slow:.4f} | {ratio:.2f} |")
+        print(f"| `{text}` |" + "".join(cells), flush=True)
 
 
 def beside(sizes, repeat, limit, only):
@@ -141,7 +162,7 @@ def memory(only):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", choices=("beside", "roofline", "blocks", "memory"), default="beside")
+    parser.add_argument("--table", choices=("beside", "times", "roofline", "blocks", "memory"), default="beside")
     parser.add_argument("--sizes", default="", help="such as 512,1024")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--limit", type=float, default=100.0)
@@ -151,6 +172,8 @@ def main():
     print(f"D = {DIM}, 4 a class, {where()}, median of {given.repeat}\n")
     if given.table == "beside":
         beside(sizes or [512, 1024, 2048], given.repeat, given.limit, given.only)
+    elif given.table == "times":
+        times(sizes or [128, 512, 1024, 2048], given.repeat, given.only)
     elif given.table == "roofline":
         roofline(sizes or [2048, 8192], given.repeat, given.only)
     elif given.table == "blocks":

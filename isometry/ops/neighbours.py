@@ -23,7 +23,7 @@ UNIT = 2.0**-24  # half the distance from 1 to the next float32
 SPARE = 4  # neighbours proposed beyond those wanted
 DENSE = 64  # above one neighbour in so many gallery items, proposals do not pay
 ROWS = 16384  # queries at once, at most
-PAIRS = 8192  # pairs compared again at once
+PAIRS = 1024  # pairs compared again at once
 TILE = 8192  # gallery items at once
 BUSY = 2**27  # bytes beyond which a larger piece of work is no faster
 
@@ -189,8 +189,11 @@ def _compared_again(sim: Tensor, index: Tensor, doubt: Tensor, q: Tensor, g: Ten
     """Similarities with those in doubt replaced by exact ones."""
     for part in pieces(doubt.nonzero(), PAIRS):
         row, col = part.unbind(1)
-        one, other = q[row].double()[:, None], g[index[row, col]].double()[:, None]
-        sim[row, col] = similarity(one, other).flatten().float()
+        one, other = q[row].double(), g[index[row, col]].double()
+        if similarity is inner:
+            sim[row, col] = torch.linalg.vecdot(one, other).float()
+        else:
+            sim[row, col] = similarity(one[:, None], other[:, None]).flatten().float()
     return sim
 
 
