@@ -37,6 +37,7 @@ LAYERS = (
     ("run",),
     ("training",),
     ("use", "api", "comparison"),
+    ("bench",),
     ("show", "cli"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
