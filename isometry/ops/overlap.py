@@ -1,7 +1,6 @@
 """How much sparse rows share, without a pass over the pairs that share nothing."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,55 +8,63 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isometry.ops.memory import in_bytes
+from isometry.ops.sparse import CSR
 
-MEETINGS = 2**18  # common entries of two rows that are looked at together, at most
-CELLS = 2**19  # pairs of rows kept in view, at most: what a cache holds
+MEETINGS = 2**19  # common entries of two rows that are looked at together, at most
+BYTES = 64  # what one of them takes
+ROWS = 1024  # rows together, at most
 
 
-def overlaps(
-    a: Any, b: Any, memory: str | int = "512 MB"
-) -> Iterator[tuple[slice, Int[Tensor, " p"], Int[Tensor, " p"], Float[Tensor, " p"]]]:
-    """Σ_f min(a_if, b_jf) of all pairs of rows that have a column in common.
+def overlaps(a: CSR, b: CSR, besides: CSR | None = None, memory: str | int = "512 MB") -> Iterator[tuple[slice, CSR]]:
+    """Σ_f min(a_if, b_jf) of all pairs of rows that have a column in common, some rows of `a` at a time.
+
+    The minima stand in a sparse matrix with a row for each entry of `a`, and a product adds up those of a row of `a`: time
+    and memory grow with the number of common entries, not with that of pairs.
 
     Args:
-        a, b: scipy matrices of compressed rows, `[n F]` and `[m F]`, all entries positive.
+        a, b: `[n F]` and `[m F]`, all entries positive.
+        besides: `[n m]`, values to add to the sums.
 
     Yields:
-        Rows of `a`; and for each pair its row of `a` (counted from the first of these, rising), its row of `b`, its sum.
+        Rows of `a`, and their sums `[r m]`, those of a row in no order.
     """
+    from scipy.sparse import csr_array, vstack
+
+    extra: CSR = csr_array((a.shape[0], b.shape[0])) if besides is None else besides
     columns = b.tocsc()
-    start, item, weight = (torch.from_numpy(part) for part in (columns.indptr, columns.indices, columns.data))
-    row_start, feature, mine = (torch.from_numpy(part) for part in (a.indptr, a.indices, a.data))
-    m = b.shape[0]
-    step = max(1, min(CELLS, in_bytes(memory) // 40) // max(1, m))
-    most = max(1, min(MEETINGS, in_bytes(memory) // 160))
-    total = torch.zeros(step * m, dtype=torch.float64)
-    for first in range(0, a.shape[0], step):
-        last = min(first + step, a.shape[0])
-        entries = slice(int(row_start[first]), int(row_start[last]))
-        lengths = (row_start[first + 1 : last + 1] - row_start[first:last]).long()
-        base = torch.repeat_interleave(torch.arange(last - first) * m, lengths)
-        f = feature[entries].long()
-        meetings = (start[f + 1] - start[f]).long()
-        for part in _pieces(meetings, most):
-            count = meetings[part]
-            at = torch.repeat_interleave(start[f[part]] - count.cumsum(0) + count, count)
-            at += torch.arange(len(at))
-            cell = torch.repeat_interleave(base[part], count) + item[at]
-            total.scatter_add_(0, cell, torch.minimum(torch.repeat_interleave(mine[entries][part], count), weight[at]))
-        cell = torch.from_numpy(np.flatnonzero(total.numpy() != 0))
-        sums = total[cell]
-        total[cell] = 0
-        row = torch.div(cell, m, rounding_mode="floor")
-        yield slice(first, last), row, cell - row * m, sums
+    columns = csr_array((columns.data, columns.indices, columns.indptr), shape=columns.shape[::-1])
+    for rows in _pieces(a, np.diff(columns.indptr), max(1, min(MEETINGS, in_bytes(memory) // BYTES))):
+        start = a.indptr[rows.start : rows.stop + 1]
+        entries = slice(start[0], start[-1])
+        shared = columns[a.indices[entries]]
+        np.minimum(shared.data, np.repeat(a.data[entries], np.diff(shared.indptr)), out=shared.data)
+        yield rows, _adding(start - start[0]) @ vstack([shared, extra[rows]], format="csr")
 
 
-def _pieces(count: Tensor, most: int) -> Iterator[slice]:
-    """Neighbouring entries whose counts add up to `most` at most (or single ones that are larger)."""
-    end = count.cumsum(0)
-    start = 0
-    while start < len(count):
-        before = int(end[start - 1]) if start else 0
-        stop = max(start + 1, int(torch.searchsorted(end, before + most, right=True)))
+def at_least(sums: CSR, least: Float[Tensor, " r"]) -> tuple[Int[Tensor, " p"], Int[Tensor, " p"], Float[Tensor, " p"]]:
+    """The stored values of each row that are no smaller than its `least`: their rows and columns, rising, and they."""
+    at = np.flatnonzero(sums.data >= np.repeat(least.cpu().numpy(), np.diff(sums.indptr)))
+    row, column = np.searchsorted(sums.indptr, at, side="right") - 1, sums.indices[at].astype(np.int64)
+    order = np.argsort(row * sums.shape[1] + column)
+    parts = (torch.from_numpy(part[order]).to(least.device) for part in (row, column, sums.data[at]))
+    return next(parts), next(parts), next(parts)
+
+
+def _adding(start: np.ndarray) -> CSR:
+    """Adds up neighbouring rows of a matrix, from each start to the next, and to each sum one of the rows after them."""
+    from scipy.sparse import csr_array
+
+    n, size = len(start) - 1, int(start[-1])
+    index = np.insert(np.arange(size, dtype=np.int32), start[1:], size + np.arange(n, dtype=np.int32))
+    return csr_array((np.ones(len(index)), index, start + np.arange(n + 1, dtype=np.int32)), shape=(n, size + n))
+
+
+def _pieces(a: CSR, met: np.ndarray, most: int) -> Iterator[slice]:
+    """Neighbouring rows whose entries meet `most` others at most (or single ones that meet more)."""
+    start, n = 0, a.shape[0]
+    while start < n:
+        ends = a.indptr[start : start + ROWS + 1] - a.indptr[start]
+        reach = np.concatenate([[0], met[a.indices[a.indptr[start] :][: ends[-1]]].cumsum()])[ends[1:]]
+        stop = start + max(1, int(np.searchsorted(reach, most, side="right")))
         yield slice(start, stop)
         start = stop

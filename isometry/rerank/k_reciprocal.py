@@ -10,7 +10,7 @@ from isometry.ops import sparse
 from isometry.ops.geometry import farthest, pair_similarity, squared_distance
 from isometry.ops.knn_graph import Items, all_items, around
 from isometry.ops.neighbours import nearest
-from isometry.ops.overlap import overlaps
+from isometry.ops.overlap import at_least, overlaps
 from isometry.ops.ranking import Compare, inner, keys, unpack
 from isometry.ops.reciprocal import reciprocal_sets
 from isometry.rerank.reranking import Lists, Reranking
@@ -18,6 +18,7 @@ from isometry.rerank.reranking import Lists, Reranking
 Distance = Callable[[Tensor, Tensor], Tensor]
 TINY = 2.0**-1000  # so that a distance of 0 can be divided by the largest, which is 0
 SPARE = 1e-6  # more than rounding can hide
+KNOWN = 2.0  # more than two items can share
 
 
 class KReciprocal(Reranking):
@@ -75,31 +76,27 @@ class KReciprocal(Reranking):
         turn = torch.zeros(len(q), dtype=torch.int64, device=q.device) if turn is None else turn
         items = all_items(q, g, ids_q, ids_g)
         twice = _is_gallery(items, ids_g)  # every item searches all others: one search gives both lists
-        deep = max(k, min(self.k1, len(g) - 1)) if twice else k
+        deep = max(k, min(k + self.k1, len(g) - twice))  # those beyond k tell which others need no look
         sim, index = nearest(q, g, deep, ids_q=ids_q, ids_g=ids_g, similarity=similarity, turn=turn, memory=memory)
-        plain = (sim[:, :k], index[:, :k])
         if not len(q) or not len(g):
-            return plain
-        others = index[:, : self.k1] if twice else around(items.x, self.k1, similarity=similarity, memory=memory)[1]
+            return sim[:, :k], index[:, :k]
+        first = min(self.k1, len(items.x) - 1)
+        others = index[:, :first] if twice else around(items.x, first, similarity=similarity, memory=memory)[1]
         scale = farthest(items.x, similarity, memory).clamp_min(TINY)
         v = self.encoded(items.x, others, scale, similarity, memory)
-        far = scale[items.of_q]
-        lists = []
         of_q, of_g = (v, v) if twice else (v[items.of_q.cpu().numpy()], v[: len(g)])
-        for rows, row, item, shared in overlaps(of_q, of_g, memory):
-            row, item, shared = (part.to(q.device) for part in (row, item, shared))
-            jaccard = 1 - shared / (2 - shared)
-            if ids_q is not None and ids_g is not None:
-                jaccard = torch.where(ids_g[item] == ids_q[row + rows.start], torch.inf, jaccard)
-            met = _lists(row, item, jaccard, rows.stop - rows.start, len(g))
+        far = scale[items.of_q]
+        near = index, squared_distance(sim.double(), similarity) / far[:, None]
+        known = sparse.from_lists(index, torch.full(index.shape, KNOWN), len(g))
+        lists = []
+        for rows, sums in overlaps(of_q, of_g, known, memory):
+            ids = None if ids_q is None or ids_g is None else (ids_q[rows], ids_g)
 
-            def distance(where: Tensor, index: Tensor, start: int = rows.start) -> Tensor:
-                one, other = where.nonzero(as_tuple=True)[0] + start, index[where]
-                sim = pair_similarity(q, g, one, other, similarity, memory)
-                return squared_distance(sim, similarity) / far[one]
+            def distance(one: Tensor, other: Tensor, start: int = rows.start) -> Tensor:
+                sim = pair_similarity(q, g, one + start, other, similarity, memory)
+                return squared_distance(sim, similarity) / far[one + start]
 
-            near = (plain[1][rows], squared_distance(plain[0][rows].double(), similarity) / far[rows, None])
-            lists.append(self._best(met, near, distance, turn[rows], k, len(g)))
+            lists.append(self._best(sums, (near[0][rows], near[1][rows]), ids, distance, turn[rows], k))
         return torch.cat([sim for sim, _ in lists]), torch.cat([index for _, index in lists])
 
     def encoded(
@@ -127,36 +124,48 @@ class KReciprocal(Reranking):
         mean = torch.full(first.shape, 1 / first.shape[1], dtype=torch.float64, device=x.device)
         return v if self.k2 == 1 else (sparse.from_lists(first, mean, len(x)) @ v).tocsr()
 
-    def _best(self, met: Lists, near: Lists, distance: Distance, turn: Tensor, k: int, m: int) -> tuple[Tensor, Tensor]:
-        """The first k of the items met, with their d_J, and of the nearest, with their D."""
-        index, jaccard = met
-        share, beside = 1 - self.weight, near[0].sort(1).values
-        at, shared = _found(near[0], index)
-        d = torch.where(shared, jaccard.gather(1, at), 1.0)
-        known = share * d + torch.where(shared, self.weight, self.weight or 1.0) * near[1]
-        known = torch.where(near[0] >= 0, known, torch.inf)
-        few, place = jaccard.topk(
-            min(k, jaccard.shape[1]), dim=1, largest=False
-        )  # with the nearest they bound the k-th
-        item = index.gather(1, place)
-        new = few.isfinite() & ~_found(item, beside)[1]
-        final = _where(new, lambda there: share * few[there] + self.weight * distance(there, item))
-        bound = torch.cat([known, final], 1).topk(k, dim=1, largest=False).values[:, -1:]
-        worth = (index < m) & (share * jaccard + self.weight * near[1][:, -1:] <= bound + SPARE)
-        row, at = worth.nonzero(as_tuple=True)
-        some, d = _lists(row, index[row, at], jaccard[row, at], len(index), m)
-        new = (some < m) & ~_found(some, beside)[1]
-        final = _where(new, lambda there: share * d[there] + self.weight * distance(there, some))
-        best = keys(-torch.cat([final, known], 1), torch.cat([some % m, near[0].clamp_min(0)], 1), turn, m)
+    def _best(
+        self, sums: sparse.CSR, near: Lists, ids: Lists | None, distance: Distance, turn: Tensor, k: int
+    ) -> tuple[Tensor, Tensor]:
+        """The first k, from what is shared (with the nearest by `KNOWN` more), and the nearest with their D.
+
+        All other items are at least as far as the last of the nearest. So the k-th of any that are known bounds the d_J
+        of those that can come before it.
+        """
+        (n, m), share = sums.shape, 1 - self.weight
+        index, order = near[0].sort(1)
+        plain, shared = near[1].gather(1, order), torch.zeros_like(near[1])
+        last = plain.amax(1, keepdim=True)
+        shared[index >= 0] = at_least(sums, torch.full_like(last[:, 0], KNOWN))[2] - KNOWN
+        known = share * _jaccard(shared) + torch.where(shared > 0, self.weight, self.weight or 1.0) * plain
+        row, item, shared = at_least(sums, self._least(known.kthvalue(k, dim=1).values, last[:, 0]))
+        new = shared < KNOWN if ids is None else (shared < KNOWN) & (ids[1][item] != ids[0][row])
+        item, jaccard = _lists(row[new], item[new], _jaccard(shared[new]), n, m)
+        few, place = jaccard.topk(min(k, jaccard.shape[1]), dim=1, largest=False)
+        met = torch.cat([known, self._final(few, item.gather(1, place), distance)], 1)
+        worth = share * jaccard + self.weight * last <= met.kthvalue(k, dim=1, keepdim=True).values + SPARE
+        row, at = (worth & jaccard.isfinite()).nonzero(as_tuple=True)
+        item, jaccard = _lists(row, item[row, at], jaccard[row, at], n, m)
+        final = torch.cat([self._final(jaccard, item, distance), known], 1)
+        best = keys(-final, torch.cat([item % m, index.clamp_min(0)], 1), turn, m)
         sim, column = unpack(best.topk(k, dim=1).values, turn, m)
         return sim, torch.where(sim.isfinite(), column, -1)
 
+    def _least(self, bound: Tensor, last: Tensor) -> Tensor:
+        """What an item must share so that its d can be within the bound, if its D is the last; more than nothing."""
+        nearness = 1 - (bound + SPARE - self.weight * last) / max(1 - self.weight, TINY)  # 1 − d_J = s / (2 − s)
+        return torch.where(nearness > 0, 2 * nearness / (1 + nearness), TINY)
 
-def _where(there: Tensor, value: Callable[[Tensor], Tensor]) -> Tensor:
-    """`value` where something is there, ∞ elsewhere."""
-    out = torch.full(there.shape, torch.inf, dtype=torch.float64, device=there.device)
-    out[there] = value(there)
-    return out
+    def _final(self, jaccard: Tensor, item: Tensor, distance: Distance) -> Tensor:
+        """d of the items of lists; ∞ where there is none."""
+        final, there = jaccard.clone(), jaccard.isfinite()
+        row = there.nonzero(as_tuple=True)[0]
+        final[there] = (1 - self.weight) * jaccard[there] + self.weight * distance(row, item[there])
+        return final
+
+
+def _jaccard(shared: Tensor) -> Tensor:
+    return 1 - shared / (2 - shared)
 
 
 def _lists(row: Tensor, item: Tensor, value: Tensor, n: int, m: int) -> Lists:
@@ -167,12 +176,6 @@ def _lists(row: Tensor, item: Tensor, value: Tensor, n: int, m: int) -> Lists:
     out = torch.full(index.shape, torch.inf, dtype=torch.float64, device=row.device)
     index[row, place], out[row, place] = item, value
     return index, out
-
-
-def _found(x: Tensor, rising: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each x is in its row's rising items, and whether it is there."""
-    at = torch.searchsorted(rising, x.contiguous()).clamp_max(rising.shape[1] - 1)
-    return at, rising.gather(1, at) == x
 
 
 def _is_gallery(items: Items, ids_g: Tensor | None) -> bool:

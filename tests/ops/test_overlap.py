@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from isometry.ops.geometry import farthest, pair_similarity
 from isometry.ops.knn_graph import all_items, around
-from isometry.ops.overlap import overlaps
+from isometry.ops.overlap import at_least, overlaps
 from isometry.ops.ranking import inner, minus_distance
 from isometry.ops.sparse import from_lists, largest, lists, normalised
 
@@ -18,8 +18,9 @@ def test_overlaps_are_those_of_a_double_loop(memory):
     a, b = a * (a > 0.7), b * (b > 0.7)
     a[4] = b[5] = 0  # rows that meet nobody
     found = np.zeros((23, 31))
-    for rows, row, item, shared in overlaps(csr_array(a), csr_array(b), memory):
-        assert bool((row.diff() >= 0).all())
+    for rows, sums in overlaps(csr_array(a), csr_array(b), memory=memory):
+        row, item, shared = at_least(sums, torch.full((sums.shape[0],), 1e-12, dtype=torch.float64))
+        assert bool(((row * 31 + item).diff() > 0).all())
         pairs = (row + rows.start).numpy(), item.numpy()
         assert not found[pairs].any()
         found[pairs] = shared
@@ -29,7 +30,18 @@ def test_overlaps_are_those_of_a_double_loop(memory):
 
 def test_overlaps_with_nobody():
     empty = csr_array((3, 4))
-    assert sum(len(row) for _, row, _, _ in overlaps(empty, empty)) == 0
+    assert sum(sums.nnz for _, sums in overlaps(empty, empty)) == 0
+
+
+def test_overlaps_and_what_is_besides_and_no_smaller_than_a_bound():
+    a, b = csr_array([[0.5, 0.5, 0], [0, 0, 1.0]]), csr_array([[1.0, 0, 0], [0.2, 0.8, 0], [0, 0.7, 0.3]])
+    besides = csr_array([[2.0, 0, 0], [0, 2.0, 0]])
+    ((rows, sums),) = overlaps(a, b, besides)
+    assert rows == slice(0, 2)
+    np.testing.assert_allclose(sums.toarray(), [[2.5, 0.7, 0.5], [0, 2, 0.3]])
+    row, item, shared = at_least(sums, torch.tensor([0.6, 0.1], dtype=torch.float64))
+    assert [row.tolist(), item.tolist()] == [[0, 0, 1, 1], [0, 1, 1, 2]]
+    np.testing.assert_allclose(shared, [2.5, 0.7, 2, 0.3])
 
 
 @pytest.mark.parametrize("keep", [1, 3, 20])

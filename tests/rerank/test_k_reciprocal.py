@@ -46,6 +46,29 @@ def test_equals_it_where_every_item_searches_all_others():
     np.testing.assert_allclose(np.take_along_axis(final, index.numpy(), 1), -sim.numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize(("k1", "k2", "weight"), [(4, 3, 0.3), (4, 1, 0), (30, 6, 0.05), (6, 2, 1)])
+def test_items_that_are_not_looked_at_could_not_have_come_first(k1, k2, weight):
+    x = clusters(300)
+    final = k_reciprocal(x, k1, k2, weight)[0]
+    if weight == 0:  # what shares nothing is at 1 there, and behind it here
+        final += np.where(
+            final > 1 - 1e-12, squared(x.double().numpy()) / squared(x.double().numpy()).max(1)[:, None], 0
+        )
+    np.fill_diagonal(final, np.inf)
+    ids = torch.arange(len(x))
+    sim = KReciprocal(k1=k1, k2=k2, weight=weight).neighbours(x, x, 8, ids_q=ids, ids_g=ids)[0]
+    np.testing.assert_allclose(-sim.numpy(), np.sort(final, axis=1)[:, :8], atol=1e-6)
+
+
+def test_more_neighbours_are_asked_for_than_there_are():
+    x, ids = clusters(5), torch.arange(5)
+    sim, index = KReciprocal(k1=20, k2=3).neighbours(x, x, 9, ids_q=ids, ids_g=ids)
+    fewer = KReciprocal(k1=4, k2=3).neighbours(x, x, 4, ids_q=ids, ids_g=ids)
+    assert torch.equal(index[:, :4], fewer[1])
+    assert torch.equal(sim[:, :4], fewer[0])
+    assert bool((index[:, 4:] == -1).all())
+
+
 @pytest.mark.parametrize("memory", ["20 KB", "200 KB"])
 def test_does_not_depend_on_the_budget(memory):
     x = clusters()
