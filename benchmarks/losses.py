@@ -18,7 +18,7 @@ import torch
 from measure import apart, batch, once, ours, peer, where
 
 DIM = 128
-PAIRS = {  # ours: the peer's form that follows the same paper
+PAIRS = {  # ours: the peer's form that follows the same paper, with the same regulariser or none
     "Contrastive()": "ContrastiveLoss(pos_margin=1, neg_margin=0.5, distance=CosineSimilarity())",
     "Contrastive(similarity=SNR(), positive=0.0, negative=-1.0)": "SignalToNoiseRatioContrastiveLoss()",
     "Triplet()": "TripletMarginLoss(margin=0.2, distance=LpDistance(power=2))",
@@ -42,7 +42,9 @@ PAIRS = {  # ours: the peer's form that follows the same paper
     "NormSoftmax()": "NormalizedSoftmaxLoss(num_classes=C, embedding_size=D)",
     "CosFace()": "CosFaceLoss(num_classes=C, embedding_size=D)",
     "ArcFace()": "ArcFaceLoss(num_classes=C, embedding_size=D)",
-    "SoftTriple()": "SoftTripleLoss(num_classes=C, embedding_size=D)",
+    "SoftTriple(reference=Proxies(centres=10))": "SoftTripleLoss(num_classes=C, embedding_size=D)",
+    "SoftTriple()": "SoftTripleLoss(num_classes=C, embedding_size=D, weight_reg_weight=0.2, "
+    "weight_regularizer=SparseCentersRegularizer(C, 10))",
 }
 SLOW = {"NTXent()", "LiftedStructure()", "TupletMargin()", "SmoothAP()", "PNP()", "Histogram()", "Triplet()",
         "Angular()", "Margin()", "Contrastive(similarity=SNR(), positive=0.0, negative=-1.0)"}  # fmt: skip

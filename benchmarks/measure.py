@@ -32,10 +32,10 @@ def ours(text, classes, dim, memory=0):
 
 def peer(text, classes, dim):
     """A loss of pytorch-metric-learning."""
-    from pytorch_metric_learning import distances, losses
+    from pytorch_metric_learning import distances, losses, regularizers
 
     torch.manual_seed(0)
-    return eval(text, {**vars(losses), **vars(distances), "C": classes, "D": dim})
+    return eval(text, {**vars(losses), **vars(distances), **vars(regularizers), "C": classes, "D": dim})
 
 
 def once(loss, z, y, **roles):

@@ -36,7 +36,7 @@ SAMPLE = {"num_classes": 100, "dim": 128, "in_features": 512}  # what the data w
 TITLES = {
     "relation": "Relations", "heads": "Heads and pools", "metrics": "Metrics", "losses": "Losses", "regularisers": "Regularisers",
     "miners": "Miners", "references": "References", "similarities": "Similarities", "samplers": "Samplers", "trunks": "Trunks",
-    "transforms": "Transforms", "rerank": "Re-rankings", "codes": "Codes",
+    "transforms": "Transforms", "rerank": "Re-rankings", "optimizers": "Optimizers", "schedules": "Schedules", "codes": "Codes",
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
          "Weigh": "GeneralPairWeighting(weigh={})", "Gain": "NDCG(gain={})", "Volume": "CSG(volume={})"}  # fmt: skip
@@ -151,6 +151,7 @@ def command(name: str, thing: Any, kind: str) -> str:
         "losses": ("--loss", text), "regularisers": ("--loss", f"MultiSimilarity() + 0.1 * {text}"),
         "miners": ("--loss", f"MultiSimilarity(miner={text})"), "references": ("--loss", f"Contrastive(reference={text})"),
         "similarities": ("--loss", f"Triplet(similarity={text})"), "relation": ("--loss", f"Contrastive(relate={text})"),
+        "optimizers": ("--optimizer", text), "schedules": ("--schedule", text),
         "metrics": ("--metrics", text), "samplers": ("--sampler", text), "trunks": ("--trunk", text),
         "transforms": ("--augment" if name.startswith("Random") else "--transform", text),
         "heads": ("--head" if "in_features" in fields(thing) else "--pool", text),

@@ -13,7 +13,9 @@ from isometry.data import Arrays, Data, read, split
 from isometry.embedder import load
 from isometry.expression import parse
 from isometry.loss import Loss
+from isometry.optimizers import read_optimizer
 from isometry.run import CONFIG, Run, few, finish
+from isometry.schedules import read_schedule
 from isometry.trunks import ConvNet
 
 __all__ = ["defaults", "load", "train"]
@@ -166,6 +168,8 @@ def _check(chosen: Config) -> None:
     """Parses what is not parsed before the folder is made, so that a typo leaves nothing behind."""
     for text in (chosen.metrics, chosen.augment, chosen.transform, chosen.sampler):
         parse(text)
+    read_optimizer(chosen.optimizer)
+    read_schedule(chosen.schedule)
 
 
 def _free(data: Any) -> Path:

@@ -41,6 +41,9 @@ def train(
     label: Annotated[
         str, typer.Option(help="The label column of a table; several, root first, for a label path.")
     ] = "",
+    optimizer: Annotated[str, typer.Option(help="AdamW(), Adam(), SGD(momentum=0.9), RMSprop(momentum=0.9).")] = "",
+    schedule: Annotated[str, typer.Option(help="Cosine(), Constant(), Steps(every='10 epochs', factor=0.5).")] = "",
+    frozen: Annotated[bool, typer.Option("--frozen", help="Leave the trunk as it is; only the head learns.")] = False,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
     trunk_lr: Annotated[float | None, typer.Option(help="… of the trunk.")] = None,
     head_lr: Annotated[float | None, typer.Option(help="… of the head.")] = None,
@@ -72,10 +75,10 @@ def train(
 
     Validation classes choose the weights; test classes are measured once. Ctrl-C saves; --resume goes on.
     """
-    given = {k: v for k, v in locals().items() if k not in ("data", "weights", "config", "resume", "out", "strict")}
+    apart = ("data", "weights", "config", "resume", "out", "strict", "frozen")
+    given = {k: v for k, v in locals().items() if k not in (*apart, "apart")}
     settings: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, "")}
-    if strict:
-        settings["strict"] = True
+    settings |= {name: True for name, asked in (("strict", strict), ("frozen", frozen)) if asked}
     from isometry import api
     from isometry.show import Progress
 
@@ -152,6 +155,42 @@ def compare(
     show.comparison(found, seeds=seeds)
     if out:
         found.write(out, seeds=seeds)
+
+
+@app.command()
+def bench(
+    recipe: Annotated[str, typer.Argument(help='A recipe\'s file, or the name of one that is shipped: "glyphs".')],
+    data_root: Annotated[Path | None, typer.Option(help="The folder that the recipe's data lie in.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where findings go; default: runs/NAME.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where trainings are kept; machines may share it.")] = None,
+    store: Annotated[str, typer.Option(help="URL of the database; default: a file in --out.")] = "",
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; default: what cores, or accelerators, carry. 0: this one.")
+    ] = None,
+    limit: Annotated[float, typer.Option(min=0, help="Minutes until it stops; call it again to go on.")] = float("inf"),
+    only: Annotated[
+        list[str] | None, typer.Option(help="Methods of the recipe to run, by name; may be repeated.")
+    ] = None,
+    add: Annotated[list[str] | None, typer.Option(help="A loss to compare as well; may be repeated.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of each method's search.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of the final trainings.")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Run trainings that failed again.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would run, and train nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try every method for two steps; keep nothing.")] = False,
+) -> None:
+    """Compare methods fairly: equal data, model, budget and search for all, intervals over classes and seeds.
+
+    Kill it at any moment and run the same command again: what is done is never done twice.
+    """
+    from isometry.bench import command
+
+    raise typer.Exit(
+        command.bench(
+            recipe, data_root=data_root, out=out, cache=cache, store=store, workers=workers, limit=limit,
+            only=tuple(only or ()), add=tuple(add or ()), trials=trials, seeds=seeds, retry=retry, plan=plan,
+            dry_run=dry_run,
+        )
+    )  # fmt: skip
 
 
 @app.command()

@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from isometry.component import nearest
+from isometry.schedules import steps_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +19,9 @@ class Config:
         data, label: the source, and the label column (or columns, separated by commas) of a table.
         loss, trunk, pool, head, augment, transform, sampler: expressions; `transform` is for evaluation and use.
         budget: "400 steps" or "10 epochs".
-        lr, trunk_lr, head_lr, loss_lr: AdamW's rate, and those of parts (0: as `lr`), each times a component's own multiple.
-        warmup: share of the budget in which the rate rises; then it falls to 0 by a half cosine.
+        frozen: leaves the trunk as it is: only pool, head and loss learn.
+        optimizer, schedule: expressions; how the rate goes on after `warmup`, the share of the budget in which it rises.
+        lr, trunk_lr, head_lr, loss_lr: the rate, and those of parts (0: as `lr`), each times a component's own multiple.
         clip: largest norm of the gradient (0: any).
         ema: decay of the moving average of the weights, which is what is evaluated and kept (0: none).
         validate: steps between validations (0: ten in a run); patience: validations without a better MAP@R until it
@@ -36,11 +37,14 @@ class Config:
     trunk: str = "ConvNet()"
     pool: str = "Average()"
     head: str = "Linear()"
+    frozen: bool = False
     augment: str = "Same()"
     transform: str = "Same()"
     sampler: str = "ClassesTimesInstances(classes=32, instances=4)"
     budget: str = "400 steps"
     metrics: str = "Recall(k=1), Recall(k=10), Precision(k=10), RPrecision(), MAPAtR(), MRR()"
+    optimizer: str = "AdamW()"
+    schedule: str = "Cosine()"
     lr: float = 1e-3
     trunk_lr: float = 0.0
     head_lr: float = 0.0
@@ -105,15 +109,3 @@ def build(values: dict[str, Any], source: str) -> Config:
             raise ValueError(f"The setting {name} of {source} is {kind.__name__}, and {value!r} is not.")  # type: ignore[union-attr]
     settings: dict[str, Any] = {n: float(v) if known[n].type is float else v for n, v in values.items()}
     return Config(**settings)
-
-
-def steps_in(budget: str, epoch: int) -> int:
-    """How many steps a budget is, with `epoch` steps an epoch.
-
-    >>> steps_in("10 epochs", 30), steps_in("400 steps", 30)
-    (300, 400)
-    """
-    match = re.fullmatch(r"\s*(\d+)\s*(steps?|epochs?)\s*", budget)
-    if not match or int(match[1]) < 1:
-        raise ValueError(f"A budget is written '400 steps' or '10 epochs'; got {budget!r}.")
-    return int(match[1]) * (epoch if match[2].startswith("epoch") else 1)

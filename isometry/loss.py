@@ -121,7 +121,7 @@ class Loss(Term):
     ) -> tuple[Samples, Samples]:
         """Rows and columns of the pair matrix, this rank's share of the rows."""
         mine = samples(embedded.z, y, ids, weight)
-        asked = mine._replace(z=mine.z) if rows is None else mine.take(rows)
+        asked = mine if rows is None else mine.take(rows)
         if against is not None:
             if not 2 <= len(against) <= 3:
                 raise ValueError(

@@ -38,7 +38,7 @@ class Embedder(nn.Module):
 
     def __init__(self, trunk: nn.Module, pool: nn.Module, head: nn.Module) -> None:
         super().__init__()
-        self.trunk, self.pool, self.head = trunk, pool, head
+        self.trunk, self.pool, self.head, self.frozen = trunk, pool, head, False
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(getattr(trunk, name)).view(-1, 1, 1), persistent=False)
 
@@ -62,6 +62,18 @@ class Embedder(nn.Module):
     def forward(self, images: Images) -> Embedded:
         h = self.pool(self.trunk(self.normalised(images)))
         return self.head.embedded(h) if self.training else Embedded(self.head(h), h)  # type: ignore[operator]
+
+    def freeze_trunk(self) -> None:
+        """Leaves the trunk as it is from now on: neither its weights nor its batch norm's statistics change."""
+        self.trunk.requires_grad_(False)
+        self.frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Embedder":
+        super().train(mode)
+        if self.frozen:
+            self.trunk.train(False)
+        return self
 
     def normalised(self, images: Images) -> Float[Tensor, "b k h w"]:
         """What the trunk sees."""
@@ -122,7 +134,7 @@ def features(trunk: nn.Module, pool: nn.Module) -> int:
 
 
 def parameter_groups(
-    model: Embedder,
+    model: nn.Module,
     loss: nn.Module | None = None,
     *,
     lr: float,
@@ -131,7 +143,8 @@ def parameter_groups(
     head_lr: float | None = None,
     loss_lr: float | None = None,
 ) -> list[dict]:
-    """Parameters by learning rate and weight decay, as an optimizer takes them.
+    """Parameters by learning rate and weight decay, as an optimizer takes them; `model` has a trunk, a pool and a head, or
+    None for those that are not trained.
 
     Trunk, head (the pool's weights count to it) and loss learn at rates of their own, `lr` unless given, times the
     `lr_multiple` of the component that holds the parameter: proxies declare 100, since at the trunk's rate they hardly
@@ -146,7 +159,7 @@ def parameter_groups(
     groups: dict[tuple[str, float, float], list[Tensor]] = {}
     taken: set[int] = set()
     for name, part, rate in (*parts, ("loss", loss, loss_lr)):
-        for parameter, multiple in _learning(part):
+        for parameter, multiple in _learning(part):  # type: ignore[arg-type]
             if id(parameter) not in taken:
                 taken.add(id(parameter))
                 decay = weight_decay if parameter.ndim > 1 and name != "loss" else 0.0

@@ -2,18 +2,16 @@
 
 import time
 
-import torch
-
 from isometry import distributed
+from isometry.schedules import Schedule
 
 
-def schedule(step: int, total: int, warmup: float) -> float:
-    """Share of the rate at a step: rises linearly over `warmup` of the budget, then falls to 0 by a half cosine."""
+def share_of_rate(schedule: Schedule, step: int, total: int, warmup: float, epoch: int) -> float:
+    """Share of the rate at a step: rises linearly over `warmup` of the budget, then goes on by the schedule."""
     rise = max(1, round(warmup * total))
     if step < rise:
         return (step + 1) / rise
-    done = torch.tensor((step - rise) / max(1, total - rise), dtype=torch.float64)
-    return float(0.5 * (1 + torch.cos(torch.pi * done)))
+    return schedule.share(step - rise, total - rise, epoch)
 
 
 class Clock:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from isometry.component import Component
-from isometry.ops.truth import all_true, either, equal, some, times
+from isometry.ops.truth import all_true, either, equal, other_than, some, times
 
 Pairs = Float[Tensor, "n m"]
 Weights = Float[Tensor, "n m"] | Bool[Tensor, "n m"]
@@ -76,7 +76,7 @@ class Relation:
 
     @property
     def neg(self) -> Weights:
-        return self._read("neg", lambda: 1 - self.affinity)
+        return self._read("neg", lambda: other_than(self.pos) if self._make["affinity"] is None else 1 - self.affinity)
 
     @property
     def other(self) -> Bool[Tensor, "n m"]:
@@ -99,8 +99,8 @@ class Relation:
         other.ids = None if self.ids is None else (self.ids[1], self.ids[0])
         return other
 
-    def replace(self, **made: Callable[[], Tensor]) -> "Relation":
-        """A copy in which the named matrices are made otherwise."""
+    def replace(self, **made: Callable[[], Tensor] | None) -> "Relation":
+        """A copy in which the named matrices are made otherwise; None: from those it has."""
         kept = {name: (lambda name=name: getattr(self, name)) for name in self._make if name != "any"}
         other = Relation(**{**kept, **made}, rows=self.rows, cols=self.cols)
         other.ids, other.row_weight = self.ids, self.row_weight
@@ -119,7 +119,7 @@ class Relation:
             neg=lambda: times(self.neg, other),
             any=lambda: times(self.any, other),
             other=lambda: other,
-            known=lambda: some(kept.any),
+            known=None,
         )
         kept.ids = (row_ids, col_ids)
         return kept
@@ -149,9 +149,9 @@ def same_class(rows: Int[Tensor, " n"], cols: Int[Tensor, " m"]) -> Relation:
                 f"{list(labels.shape)}. For continuous labels say relate=close_targets, for label sets "
                 "relate=shared_labels, for label paths relate=label_tree."
             )
-    same = Relation(pos=lambda: equal(rows, cols), neg=lambda: ~same.pos, rows=rows, cols=cols)
     if _all_known(rows) and _all_known(cols):
-        return same.replace(any=lambda: all_true(rows, cols))
+        return Relation(pos=lambda: equal(rows, cols), any=lambda: all_true(rows, cols), rows=rows, cols=cols)
+    same = Relation(pos=lambda: equal(rows, cols), rows=rows, cols=cols)
     known = (rows != UNKNOWN)[:, None] & (cols != UNKNOWN)[None, :]
     labelled = same.keep(known)
     return labelled.replace(known=lambda: some(labelled.any))

@@ -17,7 +17,9 @@ from isometry.embedder import Ready, relabelled
 from isometry.evaluation import scores
 from isometry.expression import parse
 from isometry.model import EMA, Embedder, parameter_groups
-from isometry.pace import Clock, schedule
+from isometry.optimizers import read_optimizer
+from isometry.pace import Clock, share_of_rate
+from isometry.schedules import read_schedule
 from isometry.scheme import Supervised, detached
 
 STATE = "checkpoint.safetensors"
@@ -51,6 +53,8 @@ class Training:
         set_seed(config.seed)
         self.train, classes = relabelled(splits.train)
         model = Embedder.parse(config.trunk, config.pool, config.head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.frozen:
+            model.freeze_trunk()
         self.scheme = Supervised(loss=parse(config.loss, num_classes=classes, dim=model.dim)).to(
             self.accelerator.device
         )
@@ -65,7 +69,8 @@ class Training:
             loss_lr=config.loss_lr or None,
         )
         fused = self.accelerator.device.type in ("cpu", "cuda")
-        self.model, self.optimizer = self.accelerator.prepare(model, torch.optim.AdamW(groups, fused=fused))
+        optimizer = read_optimizer(config.optimizer).over(groups, fused=fused)
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.plain: Embedder = self.accelerator.unwrap_model(self.model)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.ema = EMA(self.plain, config.ema) if config.ema else None
@@ -80,7 +85,8 @@ class Training:
             strict=config.strict,
             seed=config.seed,
         )
-        self.total = steps_in(config.budget, max(1, len(batches) // config.accumulate))
+        self.epoch, self.schedule = max(1, len(batches) // config.accumulate), read_schedule(config.schedule)
+        self.total = steps_in(config.budget, self.epoch)
         self.every = config.validate or max(1, -(-self.total // 10))
         self.step, self.best, self.best_step, self.seconds = 0, -1.0, 0, 0.0
         self.stop = False
@@ -98,7 +104,7 @@ class Training:
         clock = Clock(self.seconds)
         try:
             batches = self._batches(clock)
-            while self.step < self.total and not self.stop:
+            while self.step < self.total and not self.stop and not self.enough:
                 values = self._step(batches, clock)
                 self.step += 1
                 self.losses.append(values["loss"])
@@ -107,10 +113,8 @@ class Training:
                 if self.step % self.every == 0 or self.step == self.total:
                     self._check()
                     self.seconds = clock.total()
-                    enough = self._validate()
+                    self._validate()
                     clock.restart()
-                    if enough:
-                        break
             self.seconds = clock.total()
             if self.stop:
                 self._check()
@@ -126,8 +130,9 @@ class Training:
 
     def _step(self, batches: Iterator[Batch], clock: Clock) -> dict[str, Tensor]:
         self.model.train()
+        share = share_of_rate(self.schedule, self.step, self.total, self.config.warmup, self.epoch)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * schedule(self.step, self.total, self.config.warmup)
+            group["lr"] = rate * share
         values: dict[str, Tensor] = {}
         for k in range(self.config.accumulate):
             last = k == self.config.accumulate - 1
@@ -203,8 +208,13 @@ class Training:
         if not torch.isfinite(values["loss"]):
             self._check()
 
-    def _validate(self) -> bool:
-        """Scores the validation classes, keeps the best weights, saves the state; True when it is time to stop."""
+    @property
+    def enough(self) -> bool:
+        """Whether validation has not got better for as long as patience lasts."""
+        return bool(self.config.patience) and (self.step - self.best_step) // self.every >= self.config.patience
+
+    def _validate(self) -> None:
+        """Scores the validation classes, keeps the best weights, saves the state."""
         ready = Ready(self.ema.module if self.ema else self.plain, self.config.transform)  # type: ignore[arg-type]
         found = scores(
             ready, self.splits.validation, f"Recall(k=1), {SELECTED_BY}", samples=0, workers=self.config.workers
@@ -221,8 +231,6 @@ class Training:
                 ready.save(self.folder)
         self.save()
         self.plain.train()
-        waited = (self.step - self.best_step) // self.every
-        return bool(self.config.patience) and waited >= self.config.patience
 
     def save(self) -> None:
         """Writes everything that going on needs."""

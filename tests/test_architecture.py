@@ -27,6 +27,7 @@ LAYERS = (
     ("loss",),
     ("losses", "regularisers", "heads", "trunks", "samplers", "rerank", "codes"),
     ("expression",),
+    ("optimizers", "schedules"),
     ("data", "scheme", "schemes"),
     ("catalogue", "model", "protocols"),
     ("config", "checkpoint", "pace", "sampling"),

@@ -49,6 +49,7 @@ from .soft import Soft
 from .soft_margin import SoftMargin
 from .soft_triple import SoftTriple
 from .sphere_face import SphereFace
+from .spline_weights import SplineWeights
 from .step import Heaviside, Sigmoid
 from .sub_center_arc_face import SubCenterArcFace
 from .sup_con import SupCon
@@ -65,5 +66,5 @@ __all__ = ["DAMLRRM", "HAPPIER", "NCA", "PNP", "PNPO", "ROADMAP", "S2SD", "AllTr
            "NTXent", "NormSoftmax", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PrecisionAtK", "ProxyAnchor",
            "ProxyNCA", "ProxyNCAPlusPlus", "RankedList", "RankedListSimple", "RecallAtK", "RelationalDistillation",
            "SelectivelyContrastive", "SemiHard", "Sigmoid", "SimilarityDistillation", "SmoothAP", "Soft",
-           "SoftMargin", "SoftTriple", "SphereFace", "SubCenterArcFace", "SupCon", "ThresholdConsistentMargin",
-           "Triplet", "TupletMargin", "UpperBound"]  # fmt: skip
+           "SoftMargin", "SoftTriple", "SphereFace", "SplineWeights", "SubCenterArcFace", "SupCon",
+           "ThresholdConsistentMargin", "Triplet", "TupletMargin", "UpperBound"]  # fmt: skip

@@ -31,5 +31,5 @@ class MarginSoftmax(Loss):
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         own = self.harder(masked.average(sim, rel.pos))
-        cost = masked.log_sum_exp(self.scale * sim, rel.neg, plus_one=True, over=self.scale * own)
+        cost = masked.log_sum_exp(sim, rel.neg, plus_one=True, over=own, scale=self.scale)
         return Cost(softmax=mean(cost, where=masked.some(rel.pos)))

@@ -76,9 +76,13 @@ def only(x: Float[Tensor, "n m"], weight: Weights, fill: float = OUT) -> Float[T
 
 
 def log_sum_exp(
-    x: Float[Tensor, "n m"], weight: Weights, plus_one: bool = False, over: Float[Tensor, " n"] | None = None
+    x: Float[Tensor, "n m"],
+    weight: Weights,
+    plus_one: bool = False,
+    over: Float[Tensor, " n"] | None = None,
+    scale: float = 1.0,
 ) -> Float[Tensor, " n"]:
-    """log Σ_j w_ij e^{x_ij}, 0 for a row without pairs; or log(1 + Σ_j w_ij e^{x_ij − over_i}).
+    """log Σ_j w_ij e^{scale x_ij}, 0 for a row without pairs; or log(1 + Σ_j w_ij e^{scale (x_ij − over_i)}); scale > 0.
 
     >>> log_sum_exp(torch.zeros(1, 3), torch.tensor([[True, True, False]]))
     tensor([0.6931])
@@ -86,11 +90,11 @@ def log_sum_exp(
     if x.shape[1] == 0:
         return x.sum(1)
     if torch.compiler.is_compiling():  # the compiler fuses what is written out
-        inside = torch.logsumexp(only(x + _log(weight, x.dtype), weight), 1)
+        inside = torch.logsumexp(only(scale * x + _log(weight, x.dtype), weight), 1)
         if plus_one:
-            return F.softplus(inside if over is None else inside - over, threshold=50)
+            return F.softplus(inside if over is None else inside - scale * over, threshold=50)
         return torch.where(some(weight), inside, 0)
-    return _LogSumExp.apply(x, weight, plus_one, over)  # type: ignore[return-value]
+    return _LogSumExp.apply(x, weight, plus_one, over, scale)  # type: ignore[return-value]
 
 
 def log_softmax(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, "n m"]:
@@ -102,30 +106,34 @@ class _LogSumExp(torch.autograd.Function):
     """Row by row in few passes over one matrix, which backward scales."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, plus_one: bool, over: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, plus_one: bool, over: Tensor | None, scale: float) -> Tensor:
         out = _out(weight, x.dtype)
         share = torch.add(x, out, alpha=OUT)
         highest = share.amax(1).clamp_min_(OUT / 10)
-        share.sub_(highest[:, None]).clamp_min_(NOTHING).exp_()
+        share.sub_(highest[:, None])
+        share = share if scale == 1 else share.mul_(scale)
+        share.clamp_min_(NOTHING).exp_()
         share = share.addcmul_(share, out, value=-1) if weight.dtype == torch.bool else share.mul_(weight)
         total = share.sum(1).clamp_min_(LEAST)  # less only in rows without pairs
-        inside, scale, chance = total.log().add_(highest), total.reciprocal_(), None
+        inside, slope, chance = total.log().add_(highest, alpha=scale), total.reciprocal_(), None
         if plus_one:
-            inside = inside if over is None else inside.sub_(over)
+            inside = inside if over is None else inside.sub_(over, alpha=scale)
             chance = inside.sigmoid()
-            scale.mul_(chance)
+            slope.mul_(chance)
             inside = F.softplus(inside, threshold=50)
         else:
             inside.mul_(highest > OUT / 10)
-        ctx.save_for_backward(share, scale, chance)
+        ctx.scale = scale
+        ctx.save_for_backward(share, slope, chance)
         return inside
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, Tensor | None]:
-        share, scale, chance = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, Tensor | None, None]:
+        share, slope, chance = ctx.saved_tensors
+        grad = ctx.scale * grad
         on_over = -grad * chance if ctx.needs_input_grad[3] else None
-        return share * (grad * scale)[:, None], None, None, on_over
+        return share * (grad * slope)[:, None], None, None, on_over, None
 
 
 def largest(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:

@@ -45,30 +45,28 @@ def _centred(z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     return z - centre, r - centre
 
 
-def softly_largest(x: Float[Tensor, "n k m"], gamma: float) -> Float[Tensor, "n m"]:
-    """Σ_k q_k x_k, q the softmax of x/γ over k."""
+def softly_largest(x: Float[Tensor, "n k m"]) -> Float[Tensor, "n m"]:
+    """Σ_k q_k x_k, q the softmax of x over k."""
     if torch.compiler.is_compiling():
-        return (torch.softmax(x / gamma, 1) * x).sum(1)
-    return _SoftlyLargest.apply(x, gamma)  # type: ignore[return-value]
+        return (torch.softmax(x, 1) * x).sum(1)
+    return _SoftlyLargest.apply(x)  # type: ignore[return-value]
 
 
 class _SoftlyLargest(torch.autograd.Function):
-    """q_k (1 + (x_k − Σ q x) / γ) backward."""
+    """q_k (1 + x_k − Σ q x) backward."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gamma: float) -> Tensor:
-        q = (x - x.amax(1, keepdim=True)).mul_(1 / gamma).clamp_min_(-80).exp_()
-        q.div_(q.sum(1, keepdim=True))
-        slope = q * x
-        found = slope.sum(1)
-        torch.sub(x, found[:, None], out=slope).mul_(1 / gamma).add_(1).mul_(q)
-        ctx.save_for_backward(slope)
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        q = torch.softmax(x, 1)
+        part = q * x
+        found = part.sum(1)
+        ctx.save_for_backward(part.addcmul_(q, found[:, None], value=-1).add_(q))
         return found
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return ctx.saved_tensors[0] * grad[:, None], None
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return ctx.saved_tensors[0] * grad[:, None]
 
 
 class _Sqrt(torch.autograd.Function):

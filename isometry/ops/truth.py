@@ -60,6 +60,11 @@ def times(weights: Tensor, mask: Tensor) -> Tensor:
     return weights & mask if weights.dtype == torch.bool else weights * mask
 
 
+def other_than(weights: Tensor) -> Tensor:
+    """What is left of 1; truth values stay truth values."""
+    return ~weights if weights.dtype == torch.bool else 1 - weights
+
+
 def either(pos: Tensor, neg: Tensor) -> Tensor:
     """Both weights together; truth values stay truth values."""
     return pos | neg if pos.dtype == neg.dtype == torch.bool else pos + neg

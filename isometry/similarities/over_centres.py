@@ -31,7 +31,7 @@ class SoftOverCentres(Component):
 
     def compare(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n m"]:
         """Σ_k q_k s_k of unit vectors."""
-        return softly_largest(to_centres(z, r), self.gamma)
+        return self.gamma * softly_largest(to_centres(z / self.gamma, r))
 
     def forward(self, z: Float[Tensor, "n d"], r: Float[Tensor, "m *k d"]) -> Float[Tensor, "n m"]:
         return self.compare(self.embed(z), self.embed(r))

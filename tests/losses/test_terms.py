@@ -1,6 +1,7 @@
 """Terms that go with a loss: codes, VICReg, nested embeddings, distillation."""
 
 import copy
+import gc
 
 import pytest
 import torch
@@ -227,3 +228,26 @@ def test_embeddings_are_distilled_by_a_contrastive_loss_against_the_teacher():
     z, t, item = torch.randn(8, 5, dtype=F64), torch.randn(8, 5, dtype=F64), torch.arange(8)
     mimic = losses.Contrastive(positive=1.0, negative=1.0)
     torch.testing.assert_close(mimic(z, item, against=(t, item)), (1 - F.cosine_similarity(z, t)).mean())
+
+
+@pytest.mark.parametrize("text", ["Triplet()", "MultiSimilarity()", "NTXent()", "CosFace()", "Soft()"])
+def test_no_matrix_waits_for_the_garbage_collector(text):
+    """Without a cycle of references, the matrices of a step are gone as soon as the step is."""
+    loss, z, y = (
+        isometry.parse(text, num_classes=4, dim=8),
+        torch.randn(16, 8, requires_grad=True),
+        torch.arange(16) // 4,
+    )
+    loss(z, y).backward()
+    gc.collect()
+    gc.disable()
+    try:
+        loss(z, y).backward()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        kept = [x for x in gc.garbage if isinstance(x, torch.Tensor)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not kept

@@ -170,6 +170,23 @@ def lifted_weights(pos, neg):
     return [x / sum(pull) for x in pull], [x / sum(push) for x in push]
 
 
+def spline_weights(pos, neg, pull=(2.0, 2.0, 2.0), push=(40.0, 40.0, 40.0), relative=0.5, balance=0.5):
+    def strength(s, low, mid, high):
+        if s < 0:
+            return low * s - mid * 0.5
+        return mid * (s - 0.5) if s < 0.5 else high * (s - 0.5)
+
+    def shared(row):
+        return [x / (1 - relative + relative * sum(row)) for x in row]
+
+    pulled, pushed = [math.exp(-strength(s, *pull)) for s in pos], [math.exp(strength(s, *push)) for s in neg]
+    return [balance * w for w in shared(pulled)], [(1 - balance) * w for w in shared(pushed)]
+
+
+def spline_of_many_slopes(pos, neg):
+    return spline_weights(pos, neg, (0.5, 3.0, 0.0), (0.0, 12.0, 5.0), relative=0.2, balance=0.7)
+
+
 def intra_pair_variance(z, y, epsilon=0.01):
     s, rows = cosines(z), range(len(y))
     pos, neg = ([s[i, j] for i in rows for j in those(y, i)] for those in (positives, negatives))
@@ -177,6 +194,10 @@ def intra_pair_variance(z, y, epsilon=0.01):
     return average(lack) + average([max(0, x - (1 + epsilon) * average(neg)) ** 2 for x in neg])
 
 
+MANY_SLOPES = (
+    "GeneralPairWeighting(weigh=SplineWeights(pull_low=0.5, pull_mid=3.0, pull_high=0.0, push_low=0.0, push_mid=12.0, "
+    "push_high=5.0, relative=0.2, balance=0.7))"
+)
 ORACLES = {
     "Circle()": circle,
     "Circle(reference=Proxies())": circle_classes,
@@ -203,6 +224,8 @@ ORACLES = {
         z, y, binomial_deviance_weights
     ),
     "GeneralPairWeighting(weigh=LiftedWeights())": lambda z, y: weighted_pairs(z, y, lifted_weights),
+    "GeneralPairWeighting(weigh=SplineWeights())": lambda z, y: weighted_pairs(z, y, spline_weights),
+    MANY_SLOPES: lambda z, y: weighted_pairs(z, y, spline_of_many_slopes),
 }
 VARIANTS = (
     "RankedList(reference=detached)",

@@ -1,0 +1,121 @@
+"""The division of a study: test classes that nothing touches, and folds of the training classes that validate in turn.
+
+Musgrave et al. (ECCV 2020), "A metric learning reality check": half of the classes test; the others are cut into four
+runs, each of which validates once while the other three train.
+"""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from isometry.data import Data, Splits
+from isometry.data.splits import class_parts, given_parts, hashes, matches, overlap
+
+ALWAYS, TEST = -1, -2
+"""What stands in `Division.fold` for images that train in every fold, and for the test part."""
+SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Division:
+    """Who trains, who validates and who tests.
+
+    Attributes:
+        fold: for each image the fold in which it validates; `ALWAYS` or `TEST` for the others. count: how many folds.
+        roles: whether the test part keeps the queries and the gallery that the data name. rule: in words.
+    """
+
+    fold: Int64[Tensor, " n"]
+    count: int
+    roles: bool
+    rule: str
+
+    @property
+    def digest(self) -> str:
+        """A hash of who is where."""
+        return hashlib.sha256(self.fold.numpy().tobytes()).hexdigest()[:12]
+
+    def positions(self, fold: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Where the training, validation and test images of a fold stand in the data.
+
+        Raises:
+            ValueError: for a fold that there is not.
+        """
+        if not 0 <= fold < self.count:
+            raise ValueError(f"There is no fold {fold}: the study has folds 0 to {self.count - 1}.")
+        train = (self.fold != fold) & (self.fold != TEST)
+        return train.nonzero()[:, 0], (self.fold == fold).nonzero()[:, 0], (self.fold == TEST).nonzero()[:, 0]
+
+    def splits(self, data: Data, fold: int) -> Splits:
+        """The parts of a fold, as training takes them."""
+        train, validation, _ = self.positions(fold)
+        sides = {"train": _plain(data.select(train)), "validation": _plain(data.select(validation))}
+        parts = {**sides, "test": self.test(data)}
+        return Splits(**parts, rule=f"{self.rule}; fold {fold} validates", notes=tuple(overlap(parts)))
+
+    def test(self, data: Data) -> Data:
+        """The test part."""
+        part = data.select(self.fold == TEST)
+        return part if self.roles else _plain(part)
+
+
+def divided(data: Data, count: int, windows: bool = False) -> Division:
+    """Cuts the classes of the training side into `count` folds that share none.
+
+    The training side is all that the data's own parts, or else the rule of `isometry.data.split`, do not give to the
+    test: a validation part that the data name is cut up with the rest. Classes with one image there, and images without
+    a label, train in every fold, for nothing could be found for them.
+
+    Args:
+        windows: the classes in sorted order, cut into runs of equal length; else in the order of a hash of their names,
+            so that the folds are alike, however the classes are sorted.
+
+    Raises:
+        ValueError: for data without classes, with fewer than two for a fold, or a test part without a match.
+    """
+    if not len(data.present()):
+        raise ValueError(f"{data.name} has no classes: folds are cut by class. Give each image a label.")
+    if data.split is not None:
+        parts, rule, own = given_parts(data, 0.25, SEED)
+        rule = rule.partition(";")[0]
+    else:
+        parts, rule = class_parts(data, 0.25, 0.5, SEED)
+        rule, own = _without_validation(rule), ()
+    labels = data.labels.numpy()
+    side = parts != "test"
+    counts = np.bincount(labels[side & (labels >= 0)], minlength=len(data.classes))
+    classes = np.flatnonzero(counts > 1)
+    if len(classes) < 2 * count:
+        raise ValueError(
+            f"{count} folds need {2 * count} training classes with two images or more, and {data.name} has "
+            f"{len(classes)}: give fewer folds, or more classes."
+        )
+    if not windows:
+        classes = classes[np.argsort(hashes([data.classes[c] for c in classes], SEED), kind="stable")]
+    of_class = np.full(len(data.classes) + 1, ALWAYS)  # the last entry is that of label −1
+    of_class[classes] = np.arange(len(classes)) * count // len(classes)
+    fold = torch.from_numpy(np.where(side, of_class[labels], TEST))
+    how = "in sorted order" if windows else f"by the hash of the name (seed {SEED})"
+    division = Division(
+        fold=fold,
+        count=count,
+        roles="test" in own,
+        rule=f"{rule}; {len(classes)} training classes in {count} folds that share none, {how}",
+    )
+    matches(division.test(data), "test")
+    return division
+
+
+def _plain(data: Data) -> Data:
+    """Every image looks for its like among all others."""
+    return dataclasses.replace(data, is_query=None, is_gallery=None)
+
+
+def _without_validation(rule: str) -> str:
+    """What the rule says of the test part."""
+    return rule.partition("; ")[0]

@@ -1,0 +1,92 @@
+"""`isometry bench` as a user meets it: wrong input is one line and exit code 2, and nothing is left half-written."""
+
+import sys
+
+import pytest
+
+from isometry import cli
+from isometry.bench import shipped
+from tests.bench import tiny
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch, capsys):
+    """Runs the command in this process; returns what it printed, and what it said of errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ISOMETRY_CACHE", str(tmp_path / "cache"))
+    tiny.write(tmp_path)
+
+    def run(*words, code=0):
+        monkeypatch.setattr(sys, "argv", ["isometry", "bench", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert left.value.code == code, out + err
+        return out, err
+
+    return run
+
+
+def test_a_study_from_the_command_line(bench, tmp_path):
+    words = ("tiny.toml", "--data-root", ".", "--workers", "0")
+    out, _ = bench(*words, "--plan")
+    assert f"0 of {tiny.PLANNED} trainings done" in out
+    assert "Time left with 1 workers: unknown time" in out
+    assert not (tmp_path / "runs").exists()
+    out, _ = bench(*words)
+    assert "page: runs/tiny/index.html" in out
+    assert "isometry bench tiny.toml --data-root . --workers 0" in (tmp_path / "runs/tiny/findings.json").read_text()
+    out, _ = bench(*words, "--plan")
+    assert f"{tiny.PLANNED} of {tiny.PLANNED} trainings done; 0 can start now" in out
+    out, _ = bench(*words, "--plan", "--add", "Triplet()", "--seeds", "3", "--trials", "4", "--only", "Contrastive")
+    assert "Triplet" in out
+
+
+def test_no_time_means_no_training_and_says_so(bench, tmp_path):
+    _, err = bench("tiny.toml", "--data-root", ".", "--limit", "0", "--workers", "1")
+    assert f"{tiny.PLANNED} trainings were not run. The same command goes on." in err
+    assert "3 of 3 trainings of the search" in (tmp_path / "runs/tiny/results.md").read_text()
+
+
+def test_a_dry_run_says_what_works_and_keeps_nothing(bench, tmp_path):
+    recipe = (tmp_path / "tiny.toml").read_text()
+    before = sorted(tmp_path.rglob("*"))
+    out, _ = bench("tiny.toml", "--data-root", ".", "--workers", "0", "--dry-run")
+    assert "works  Contrastive" in out
+    assert "2 of 2 methods work" in out
+    (tmp_path / "tiny.toml").write_text(recipe + '[[methods]]\nloss = "Triplet()"\nsampler = "Plain(batch_size=8)"\n')
+    bench("tiny.toml", "--data-root", ".", "--workers", "0", "--dry-run")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["zzz"], "There is no recipe zzz. Shipped are "),
+        (["tiny.tml"], "There is no recipe tiny.tml. Did you mean 'tiny.toml'?"),
+        (["glyfs"], "There is no recipe glyfs. Did you mean 'glyphs'?"),
+        (["tiny.toml", "--data-root", "nowhere"], "There is no folder nowhere: --data-root"),
+        (["tiny.toml", "--only", "Contrastve", "--data-root", "."], "Did you mean 'Contrastive'?"),
+        (["tiny.toml", "--add", "Tripplet()", "--data-root", "."], "Triplet"),
+        (["tiny.toml", "--store", "nonsense", "--data-root", "."], "--store is a database's URL"),
+        (["tiny.toml", "--trials", "0"], "--trials"),
+        (["tiny.toml", "--workers", "-1"], "--workers"),
+        (["tiny.toml", "--limit", "soon"], "--limit"),
+        ([], "Missing argument 'recipe'"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_wrong_input_is_one_line(bench, words, said):
+    _, err = bench(*words, code=2)
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_shipped_recipes_are_found_by_name_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = shipped.shipped()
+    assert {"glyphs", "emoji"} <= set(known)
+    assert shipped.read("glyphs") == shipped.read("recipes/glyphs.toml") == shipped.read(known["glyphs"])
+    (tmp_path / "glyphs.toml").write_text((tmp_path / "glyphs.toml").name)
+    with pytest.raises(ValueError, match=r"glyphs\.toml is no TOML"):
+        shipped.read("glyphs.toml")  # one's own file goes first
