@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def write(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: with a message that names the file; what was there before is untouched.
     """
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
+    half = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         with open(half, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -1,14 +1,21 @@
 """One training of a study: what decides its result, the key that this gives it, and what it left behind."""
 
 import dataclasses
+import functools
 import hashlib
+import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from isometry.expression import names
+
 TRAINING = 1
-"""Version of what a cell does, not of the package: raised when the same cell would give other numbers."""
+"""Version of what a cell does, not of the package: raised when the same cell would give other numbers, and when the
+validation metric that steers a search would."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +54,26 @@ class Cell:
     @property
     def key(self) -> str:
         """Names the result: a hash of all that decides it."""
-        text = json.dumps({**dataclasses.asdict(self), "version": TRAINING}, sort_keys=True)
+        own = own_code(self.setting.loss, self.setting.sampler, self.setting.head)
+        parts = {**dataclasses.asdict(self), "version": TRAINING, **({"code": own} if own else {})}
+        text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@functools.cache
+def own_code(*texts: str) -> str:
+    """A hash of the files that define what these expressions name and this package does not; empty where nothing is.
+
+    So a loss of one's own that was changed is trained anew, under the same text.
+    """
+    known = names()
+    named = sorted({word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text) if word in known})
+    others = [known[word] for word in named if not known[word].__module__.startswith("isometry.")]
+    files = {inspect.getsourcefile(thing) for thing in others}
+    digest = hashlib.sha256()
+    for file in sorted(filter(None, files)):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:16] if others else ""
 
 
 @dataclass(frozen=True, kw_only=True)

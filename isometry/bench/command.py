@@ -1,7 +1,9 @@
 """What `isometry bench` does with its options."""
 
 import shlex
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from isometry.bench import crew, dry, runner, shipped
@@ -9,6 +11,7 @@ from isometry.bench.plan import planned
 from isometry.bench.progress import Shown, show_plan
 from isometry.bench.recipe import Recipe
 from isometry.bench.shelf import Shelf, default_folder
+from isometry.bench.store import without_password
 
 
 def bench(
@@ -33,17 +36,19 @@ def bench(
     Raises:
         ValueError, OSError: for whatever is wrong with what was given, in one line.
     """
+    if threading.current_thread() is threading.main_thread():
+        stoppable()
     recipe = asked(shipped.read(given), only, add, trials, seeds)
     if data_root is not None and not data_root.is_dir():
         raise FileNotFoundError(f"There is no folder {data_root}: --data-root is where the recipe's data lie.")
+    shown = Shown()
     if dry_run:
-        return dry.run(recipe, data_root=data_root, workers=workers)
+        return dry.run(recipe, data_root=data_root, workers=workers, show=shown)
     if plan:
         shelf = Shelf(cache or default_folder())
-        found = planned(runner.opened(recipe, data_root, shelf), shelf)
+        found = planned(runner.opened(recipe, data_root, shelf, shown.say), shelf)
         show_plan(found, crew.default_workers(recipe.train.threads) if workers is None else max(1, workers))
         return 0
-    shown = Shown()
     try:
         findings = runner.run(
             recipe, data_root=data_root, out=out, cache=cache, store=store, workers=workers, limit=limit, retry=retry,
@@ -73,6 +78,14 @@ def asked(recipe: Recipe, only: tuple[str, ...], add: tuple[str, ...], trials: i
     return recipe
 
 
+def stoppable() -> None:
+    """Lets Ctrl-C and a polite kill stop a study, even where a script that started it in the background had Ctrl-C ignored.
+    A kill goes the way of Ctrl-C: what is done is kept, and the page is written.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 def typed() -> str:
-    """The command as it was typed."""
-    return shlex.join(["isometry", *sys.argv[1:]])
+    """The command as it was typed, without the password of a database: findings are shown to others."""
+    return shlex.join(["isometry", *map(without_password, sys.argv[1:])])

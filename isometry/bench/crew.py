@@ -1,6 +1,7 @@
 """The workers of this machine: started, watched, started again when they die, and stopped."""
 
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -10,7 +11,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from isometry import checkpoint
 from isometry.bench.cell import Outcome
 from isometry.bench.shelf import Shelf
 from isometry.bench.store import Store
@@ -36,7 +36,9 @@ class Crew:
         self.deaths: Counter[str] = Counter()
         self.path = folder / f"job.{os.getpid()}.json"
         folder.mkdir(parents=True, exist_ok=True)
-        checkpoint.write(self.path, json.dumps(dataclasses.asdict(job)))
+        self.path.unlink(missing_ok=True)
+        self.path.touch(mode=0o600, exist_ok=False)  # the store's password may stand in it
+        self.path.write_text(json.dumps(dataclasses.asdict(job)))
         self.devices = _devices()
         self.workers: dict[int, subprocess.Popen[bytes] | None] = {n: self._start(n) for n in range(number)}
 
@@ -58,6 +60,7 @@ class Crew:
             code = None if worker is None else worker.poll()
             if worker is None or code is None:
                 continue
+            worker.communicate()  # closes its pipe
             if code in (0, STOPPED):
                 self.workers[number] = None
                 continue
@@ -79,7 +82,7 @@ class Crew:
                 worker.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 worker.kill()
-                worker.wait()
+            worker.communicate()
             self.store.forget(worker.pid)
             self.workers[number] = None
         self.path.unlink(missing_ok=True)
@@ -92,7 +95,7 @@ class Crew:
         with open(self.log(number), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "isometry.bench.worker", str(self.path)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 env=env,
@@ -128,8 +131,9 @@ class Crew:
 
 def _devices() -> list[str]:
     """The accelerators that workers are dealt out to; none on a machine without."""
-    if given := os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return given.split(",")
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:  # as CUDA reads it: what follows a -1 or nothing is hidden
+        return list(itertools.takewhile(lambda name: name not in ("", "-1"), map(str.strip, given.split(","))))
     import torch
 
     return [str(n) for n in range(torch.cuda.device_count())]

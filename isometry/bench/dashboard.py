@@ -1,5 +1,6 @@
 """Every method's trials as an Optuna study in the study's own database, for optuna-dashboard and one's own plots."""
 
+import itertools
 import math
 import warnings
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ def tell(study: "Study", plan: Plan, store: Store) -> None:
     told = store.told_so_far()
     for method in plan.methods:
         name = f"{study.recipe.name} {study.held_hash[:8]}: {method.name}"[:128]
-        over = [trial for trial in method.trials if trial.over]
+        over = list(itertools.takewhile(lambda trial: trial.over, method.trials))  # what is told stays a prefix
         if len(over) <= told.get(name, 0) or not store.claim(name):
             continue
         try:

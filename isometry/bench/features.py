@@ -20,6 +20,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from isometry import checkpoint
+from isometry.bench.cell import own_code
 from isometry.data import Data, loader
 from isometry.expression import names, parse
 from isometry.model import Embedder, parse_trunk
@@ -126,7 +127,8 @@ def features(
     weights = weights_of(trunk, pool, cache)
     origin = "untrained" if untrained else weights.digest
     made_by = _versions() if untrained or not weights.published else ()
-    key = _hash(FEATURES, data.fingerprint(), trunk, origin, pool, transform, *made_by)
+    own = own_code(trunk, pool, transform)
+    key = _hash(FEATURES, data.fingerprint(), trunk, origin, pool, transform, *made_by, *([own] if own else []))
     path, note = cache / "features" / f"{key}.npy", cache / "features" / f"{key}.json"
     if not (note.is_file() and path.is_file()):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,6 +158,7 @@ def _make(data: Data, made: Body, transform: str, width: int, path: Path, say: C
             if int(seen.sum()) % (SAY * BATCH) < BATCH:
                 say(f"features of {int(seen.sum()):,} of {len(data):,} pictures")
         whole.flush()
+        del whole  # a file that is mapped is not renamed everywhere
         os.replace(half, path)
     finally:
         half.unlink(missing_ok=True)

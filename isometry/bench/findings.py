@@ -1,7 +1,11 @@
 """What a study found, as plain values: everything the page, the tables and the verdicts are written from."""
 
+import math
+import types
+import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 from isometry.bench.cell import Outcome, Setting
 
@@ -16,9 +20,11 @@ class Row:
         method: its name. control: whether nothing is trained. metric: its text.
         reading: "separated" (mean over the models of the folds) or "concatenated" (their embeddings joined).
         value; low, high: interval over test classes and seeds. spread: standard deviation over seeds, NaN for one.
-        seeds, folds: how many trainings it rests on; seeds is 0 where nothing depends on a seed.
+        seeds, folds: how many trainings it rests on; seeds is 0 where nothing depends on a seed. paired: seeds of the
+            difference, those that the reference has as well (of a control: all that the reference has).
         difference, difference_low, difference_high, p, p_holm, detectable: from the reference, paired by class and
-            seed, NaN for the reference; `detectable` is the smallest true difference found with probability .8.
+            seed, NaN for the reference; all but the difference NaN for one seed. `detectable` is the smallest true
+            difference found with probability .8.
     """
 
     method: str
@@ -31,6 +37,7 @@ class Row:
     spread: float
     seeds: int
     folds: int
+    paired: int
     difference: float
     difference_low: float
     difference_high: float
@@ -163,3 +170,32 @@ class Findings:
     command: str
     version: str
     outcomes: Mapping[str, Outcome]
+
+
+def from_json(values: Mapping[str, Any]) -> Findings:
+    """Findings from the content of `findings.json`, where a number that is not known is null.
+
+    Raises:
+        ValueError: for values that are no findings.
+    """
+    try:
+        return _made(Findings, values)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"This is no findings.json of this version ({error}): run the study's command again."
+        ) from None
+
+
+def _made(kind: Any, value: Any) -> Any:
+    """A value of this annotation from plain JSON."""
+    if is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind)})  # type: ignore[operator]
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return tuple(_made(inner[0], one) for one in value)
+    if origin is Mapping or origin is typing.get_origin(Mapping[str, Any]):
+        return {key: _made(inner[1], one) for key, one in value.items()}
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _made(inner[0], value)
+    return math.nan if kind is float and value is None else value

@@ -76,7 +76,8 @@ def divided(data: Data, count: int, windows: bool = False) -> Division:
             so that the folds are alike, however the classes are sorted.
 
     Raises:
-        ValueError: for data without classes, with fewer than two for a fold, or a test part without a match.
+        ValueError: for data without classes, with fewer than two for a fold, with test classes that are trained on, or
+            with a test part without a match.
     """
     if not len(data.present()):
         raise ValueError(f"{data.name} has no classes: folds are cut by class. Give each image a label.")
@@ -88,6 +89,7 @@ def divided(data: Data, count: int, windows: bool = False) -> Division:
         rule, own = _without_validation(rule), ()
     labels = data.labels.numpy()
     side = parts != "test"
+    refuse_shared(data, labels[side], labels[~side])
     counts = np.bincount(labels[side & (labels >= 0)], minlength=len(data.classes))
     classes = np.flatnonzero(counts > 1)
     if len(classes) < 2 * count:
@@ -109,6 +111,16 @@ def divided(data: Data, count: int, windows: bool = False) -> Division:
     )
     matches(division.test(data), "test")
     return division
+
+
+def refuse_shared(data: Data, trained: np.ndarray, tested: np.ndarray) -> None:
+    """Raises a ValueError where a class of the test is trained on: a study is of classes that no training saw."""
+    classes = np.unique(tested[tested >= 0])
+    if shared := int(np.isin(classes, trained).sum()):
+        raise ValueError(
+            f"{shared} of {len(classes)} test classes of {data.name} are trained on as well, and a study tests classes "
+            "that no training saw: leave its split out, and classes are divided by rule, or give one by class."
+        )
 
 
 def _plain(data: Data) -> Data:

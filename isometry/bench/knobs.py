@@ -13,8 +13,8 @@ from isometry.term import Sum
 
 Value = float | int | bool | str
 NEVER = ("seed", "lr_multiple", "base_temperature")
-GUARDS = ("epsilon", "momentum")
-"""Fields that are searched only where a recipe names them."""
+GUARDS = ("epsilon", "momentum", "centres")
+"""Fields that are searched only where a recipe names them (several centres need a similarity over them)."""
 
 
 class Knob:

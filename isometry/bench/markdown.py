@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from isometry.bench.findings import Findings, Row
 from isometry.bench.page import words
-from isometry.bench.page.numbers import NONE, bracket, chance, listed, p_is, plain, signed, signed_bracket, times
+from isometry.bench.page.numbers import (
+    NONE,
+    bracket,
+    chance,
+    listed,
+    of_seeds,
+    p_is,
+    plain,
+    signed,
+    signed_bracket,
+    times,
+)
 from isometry.bench.page.view import View
 from isometry.report.text import metric_name, plural
 
@@ -46,6 +57,7 @@ def leaderboard(findings: Findings) -> str:
         reference,
         "p (Holm)",
         "detectable",
+        "seeds",
         "cost",
         "trials",
         "runs",
@@ -53,14 +65,15 @@ def leaderboard(findings: Findings) -> str:
     rows = []
     for m in view.methods.values():
         cost = times(m.cost) + (" ▲" if m.dearer else "")
+        row = view.row(m.name)
+        seeds = of_seeds(row.seeds, findings.seeds, row.paired) if row else of_seeds(0, findings.seeds, 0)
         counts = (f"{m.trials} of {m.planned_trials}", f"{m.runs} of {m.planned_runs}")
-        value, *rest = _standing(view.row(m.name))
-        rows.append(
-            (_safe(m.name) + (" †" if m.varies else ""), value, PLACES[view.place(m.name)], *rest, cost, *counts)
-        )
+        value, *rest = _standing(row)
+        name, place = _safe(m.name) + (" †" if m.varies else ""), PLACES[view.place(m.name)]
+        rows.append((name, value, place, *rest, seeds, cost, *counts))
     for row in view.controls:
         value, *rest = _standing(row)
-        rows.append((f"*{_safe(row.method)}*", value, NONE, *rest, NONE, NONE, NONE))
+        rows.append((f"*{_safe(row.method)}*", value, NONE, *rest, NONE, NONE, NONE, NONE))
     if not rows:
         return "No method has been tested yet."
     varied = [f"† {_safe(m.name)}: {_safe('; '.join(m.varies))}." for m in view.methods.values() if m.varies]

@@ -69,16 +69,28 @@ class Table:
         return dict(zip(self.columns, means, strict=True)), counts[scored].amin(1)
 
     def difference(self, first: str, second: str) -> Crossed | None:
-        """first − second, paired by class and by the seeds that both have; None where one has no value."""
-        if first not in self.columns or second not in self.columns:
+        """first − second, paired by class and by the seeds that both have; None where one has no value.
+
+        One seed says nothing of another: interval, p and detectable are NaN then. (Two controls have no seeds at all.)
+        """
+        seeds = self.paired(first, second)
+        if not seeds:
             return None
         at = [self._at(one, other) for one, other in ((first, second), (second, first))]
-        if not len(at[0]) or not len(at[1]):
-            return None
         if self.statistic:
             return over_seeds((self.values(first)[at[0]] - self.values(second)[at[1]])[None])
         means, sizes = self.by_class
-        return crossed((means[first][at[0]] - means[second][at[1]])[None], sizes)
+        found = crossed((means[first][at[0]] - means[second][at[1]])[None], sizes)
+        if seeds > 1 or {first, second} <= self.fixed:
+            return found
+        unknown = torch.full_like(found.p, torch.nan)
+        return found._replace(low=unknown, high=unknown, p=unknown, detectable=unknown)
+
+    def paired(self, first: str, second: str) -> int:
+        """How many seeds their difference has: those of both, of a method and a control the method's; 0 for no value."""
+        if first not in self.columns or second not in self.columns:
+            return 0
+        return max(len(self._at(first, second)), len(self._at(second, first)))
 
     def _at(self, one: str, other: str) -> list[int]:
         """The columns of one that go with columns of the other; the single one of a control goes with all."""
@@ -110,7 +122,7 @@ def readings_of(study: "Study", shelf: Shelf, plan: "Plan") -> Readings:
         for seed, cells in seeds.items():
             key = keys[name, seed] = key_of("seed", [c.key for c in cells], metrics)
             jobs[key] = lambda cells=cells: of_folds(study, shelf, cells, metrics)
-    constant = key_of("controls", [study.held_hash, *study.recipe.controls], metrics)
+    constant = key_of("controls", [study.held_hash, study.recipe.model.head, *study.recipe.controls], metrics)
     if study.recipe.controls:
         jobs[constant] = lambda: of_controls(study, metrics)
     made = measured(shelf, jobs)

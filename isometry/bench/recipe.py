@@ -1,16 +1,18 @@
 """A recipe: everything that decides a study, in one TOML file."""
 
+import itertools
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, model_validator
 
+from isometry.api import wants_pairs
 from isometry.bench import recipe_parts as parts
 from isometry.bench.expressions import batch_size, check_pool, check_transform, check_trunk, dim_of, with_fields
 from isometry.bench.recipe_parts import Card, MethodEntry, Section
 from isometry.bench.recipe_text import said, toml, tuples
-from isometry.bench.space import defaults_of, setting_of, space_of
+from isometry.bench.space import built, defaults_of, setting_of, space_of
 from isometry.component import nearest
 from isometry.expression import parse
 from isometry.optimizers import read_optimizer
@@ -58,6 +60,7 @@ class Recipe(Section):
                 check_method(self, entry)
             except ValueError as error:
                 raise ValueError(f"method {entry.name!r}: {error}") from None
+        check_streams(self)
         return self
 
     def method(self, name: str) -> MethodEntry:
@@ -77,8 +80,14 @@ class Recipe(Section):
         return made({**given, **sections}, self.name)
 
     def adding(self, loss: str, name: str = "") -> "Recipe":
-        """The same study with one method more."""
-        return self.changed(methods=(*self.methods, MethodEntry(loss=loss, name=name)))
+        """The same study with one method more. A loss that compares with proxies of the classes alone gets batches drawn
+        evenly, as the normalised softmax does; any other those of the study."""
+        entry = MethodEntry(loss=loss, name=name)
+        added = self.changed(methods=(*self.methods, entry))
+        if wants_pairs(loss):
+            return added
+        evenly = entry.model_copy(update={"sampler": parts.plain(self.train.sampler)})
+        return added.model_copy(update={"methods": (*self.methods, evenly)})
 
     def only(self, wanted: tuple[str, ...] | list[str]) -> "Recipe":
         """The same study with these methods alone, and the two that no study does without.
@@ -192,6 +201,23 @@ def check_method(recipe: Recipe, entry: MethodEntry) -> None:
             f"{batch_size(recipe.train.sampler)}: a batch has the same size for all."
         )
     space_of(recipe, entry)
+
+
+def check_streams(recipe: Recipe) -> None:
+    """Refuses one method with streams so near that it would share seeds with itself: one of the search, then the finals'."""
+    seeds = recipe.final.seeds
+    for one, other in itertools.combinations(recipe.methods, 2):
+        apart = abs(one.stream - other.stream)
+        if 0 < apart <= seeds and _trained(recipe, one) == _trained(recipe, other):
+            raise ValueError(
+                f"{one.name!r} and {other.name!r} are one method with seeds {apart} apart, and each takes {seeds + 1}: they "
+                "would share seeds. Give streams that are further apart, such as stream = 1000."
+            )
+
+
+def _trained(recipe: Recipe, entry: MethodEntry) -> tuple[str, str, str]:
+    """What a method is, whatever it is called and however it is searched."""
+    return repr(built(recipe, entry)), entry.sampler or recipe.train.sampler, entry.head or recipe.model.head
 
 
 def _small(sampler: str) -> str:

@@ -123,7 +123,7 @@ class MethodEntry(Section):
         head: with as many dimensions as the study's. knobs: names that are searched, dotted into nested components
             ("reference.centres"); see `isometry.bench.space` for what is searched where they are left out.
         space: knob to `[low, high]`, `[low, high, "log"]` or `{choices = […]}`.
-        year, cite, note: for the page. stream: shifts the seeds, for studies of a method against itself.
+        year, cite, note: for the page. stream: shifts the seeds, for studies of a method against itself: by 1000, say.
     """
 
     name: str = ""
@@ -182,12 +182,17 @@ def _is(text: str, name: str) -> bool:
 
 
 def _plain(given: dict[str, Any]) -> str:
-    """Batches as large as the study's, of images drawn evenly: what losses with proxies learn from."""
+    """The plain sampler of a recipe's plain values; "" where they are wrong."""
     try:
         train = Train.model_validate(given.get("train", {}))
-        return f"Plain(batch_size={batch_size(train.sampler)})"
+        return plain(train.sampler)
     except ValueError:
         return ""  # what is wrong with the section is said where it is checked
+
+
+def plain(sampler: str) -> str:
+    """Batches as large as this sampler's, of images drawn evenly: what losses with proxies learn from."""
+    return f"Plain(batch_size={batch_size(sampler)})"
 
 
 def not_fetched(trunk: str) -> str:

@@ -3,8 +3,8 @@
 import dataclasses
 import json
 import math
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,11 @@ def run(
     recipe = recipe if isinstance(recipe, Recipe) else read(recipe)
     out, shelf, show = out or Path("runs") / recipe.name, Shelf(cache or default_folder()), show or Silent()
     out.mkdir(parents=True, exist_ok=True)
-    study = opened(recipe, data_root, shelf)
+    if differs(out, recipe):
+        show.say(
+            f"{out} holds findings of another recipe (or of other options): they are replaced. --out names another folder."
+        )
+    study = opened(recipe, data_root, shelf, show.say)
     if retry:
         forget_failures(study, shelf)
     plan, stopped = planned(study, shelf), False
@@ -75,7 +79,6 @@ def run(
             cache=str(shelf.folder.resolve()),
             out=str(out.resolve()),
             store=url,
-            parent=os.getpid(),
         )
         number = crew.default_workers(recipe.train.threads) if workers is None else workers
         until = time.monotonic() + 60 * limit
@@ -98,11 +101,17 @@ def run(
     return findings
 
 
-def opened(recipe: Recipe, data_root: Path | None, shelf: Shelf) -> "Study":
-    """The recipe's study, with its features made."""
+def opened(recipe: Recipe, data_root: Path | None, shelf: Shelf, say: Callable[[str], None] = Silent().say) -> "Study":
+    """The recipe's study, with its features made; `say` is told how far they are."""
     from isometry.bench.study import Study
 
-    return Study.open(recipe, data_root=data_root, cache=shelf.folder)
+    return Study.open(recipe, data_root=data_root, cache=shelf.folder, say=say)
+
+
+def differs(out: Path, recipe: Recipe) -> bool:
+    """Whether a folder holds findings that are not this recipe's."""
+    path = out / RECIPE
+    return path.is_file() and path.read_bytes() != recipe.to_toml().encode()
 
 
 def forget_failures(study: "Study", shelf: Shelf) -> None:
@@ -137,12 +146,16 @@ def _watched(
 
 
 def written(study: "Study", shelf: Shelf, plan: Plan, out: Path, command: str) -> Findings:
-    """Works out the findings and writes them: the page, the table, and both as data."""
+    """Works out the findings and writes them: the page, the table, both as data, and each method for `isometry compare`."""
+    from isometry.bench.export import export
     from isometry.bench.markdown import markdown
     from isometry.bench.page import write_page
+    from isometry.bench.readings import readings_of
     from isometry.bench.sum_up import findings_of
 
-    findings = dataclasses.replace(findings_of(study, shelf, plan), command=command)
+    readings = readings_of(study, shelf, plan)
+    findings = dataclasses.replace(findings_of(study, shelf, plan, readings), command=command)
+    export(study, plan, readings, out)
     checkpoint.write(out / RECIPE, study.recipe.to_toml())
     checkpoint.write(out / FINDINGS, json.dumps(plain(dataclasses.asdict(findings)), indent=1))
     checkpoint.write(out / TABLE, markdown(findings))

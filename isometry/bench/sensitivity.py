@@ -28,7 +28,7 @@ def knobs_of(trials: Sequence[Trial]) -> tuple[Knob, ...]:
     """
     found: list[Knob] = []
     for method in dict.fromkeys(t.method for t in trials):
-        own = [t for t in trials if t.method == method and t.states]
+        own = [t for t in trials if t.method == method]
         names = list(dict.fromkeys(name for t in own for name in t.values))
         columns = {name: [t.values.get(name) for t in own] for name in names}
         told = shares(columns, [t.value for t in own])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -102,16 +103,31 @@ class Shelf:
         return made
 
     def value(self, key: str, make: Callable[[], Any]) -> Any:
-        """The same for plain values."""
+        """The same for plain values. Of two machines that make one at once, both get the first."""
         if key not in self._values:
             path = self._path("readings", key, "json")
             found = self._read(path)
             if found is None:
-                found = {"value": make()}
-                path.parent.mkdir(parents=True, exist_ok=True)
-                checkpoint.write(path, json.dumps(found))
+                found = self._first(path, {"value": make()})
             self._values[key] = found["value"]
         return self._values[key]
+
+    def _first(self, path: Path, value: dict[str, Any]) -> dict[str, Any]:
+        """Lays a value down, unless another process was quicker; returns what lies there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.draft")
+        checkpoint.write(draft, json.dumps(value))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            if (found := self._read(path)) is not None:
+                return found
+            os.replace(draft, path)  # what lay there was damaged
+        except OSError:  # a disk without hard links
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        return value
 
     def _path(self, room: str, key: str, end: str) -> Path:
         return self.folder / room / key[:2] / f"{key}.{end}"

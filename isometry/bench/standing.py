@@ -67,6 +67,7 @@ def _row(
         spread=float(values.std()) if len(values) > 1 else math.nan,
         seeds=0 if control else len(values),
         folds=1 if control else folds,
+        paired=table.paired(name, reference),
         difference=found["difference"],
         difference_low=found["low"],
         difference_high=found["high"],

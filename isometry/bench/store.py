@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -170,8 +171,13 @@ class Store:
 
 
 def without_password(url: str) -> str:
-    """The URL as messages show it."""
-    return sql.engine.make_url(url).render_as_string(hide_password=True)
+    """A URL, or a word that holds one, as messages show it.
+
+    >>> without_password("--store=postgresql://me:secret@host/name")
+    '--store=postgresql://me:***@host/name'
+    """
+    url = re.sub(r"(://[^/:@]*:).*@", r"\1***@", url)
+    return re.sub(r"(?i)([?&]\w*(?:password|passwd|pwd)=)[^&]*", r"\1***", url)
 
 
 def _engine(url: str) -> Any:
@@ -184,7 +190,7 @@ def _engine(url: str) -> Any:
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise ValueError(
             "--store is a database's URL, such as sqlite:///study.db or postgresql+psycopg://user@host/name; "
-            f"got {url!r} ({error})."
+            f"got {without_password(url)!r} ({error})."
         ) from None
     if local:
         event.listen(engine, "connect", _sqlite)

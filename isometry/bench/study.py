@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from isometry.bench.cell import own_code
 from isometry.bench.expressions import batch_size, dim_of
 from isometry.bench.features import Features, Weights, features, silent, weights_of
 from isometry.bench.folds import Division, divided
@@ -164,7 +165,9 @@ def held_words(recipe: "Recipe", data: Data, division: Division, weights: Weight
     """What is held constant over all cells of a study."""
     model, train = recipe.model, recipe.train
     fixed = weights.published or head_only(recipe)
+    own = own_code(model.trunk, model.pool, train.transform, train.augment, train.optimizer, train.schedule)
     return {
+        **({"own code": own} if own else {}),
         "data": f"{str(data).strip('<>')}, {data.fingerprint()[:16]}",
         "labels": recipe.data.label,
         "division": f"{division.rule}, {division.digest}",

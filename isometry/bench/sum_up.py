@@ -76,10 +76,10 @@ def counted(study: "Study", table: Table) -> tuple[int, int]:
 
 
 def trials_of(method: "Planned") -> Iterator[Trial]:
-    """The trials of a method's search that were begun."""
+    """The trials of a method's search that are over: one that still runs has no value, and has not failed."""
     for tried in method.trials:
-        states = tuple(outcome.state for outcome in tried.outcomes if outcome is not None)
-        if states:
+        if tried.over:
+            states = tuple(outcome.state for outcome in tried.outcomes if outcome is not None)
             yield Trial(
                 method=method.name, number=tried.number, values=dict(tried.values), value=tried.value, states=states
             )

@@ -1,5 +1,6 @@
 """One cell trained: what it gave, whatever happened."""
 
+import os
 import platform
 import time
 import warnings
@@ -19,6 +20,8 @@ from isometry.training import SELECTED_BY, Diverged
 from isometry.version import __version__
 
 SHOWN = f"Recall(k=1), {SELECTED_BY}"
+BROKEN = 70
+"""Exit code of a process whose accelerator answers no more."""
 ALIKE = 0.99
 """Mean cosine of two validation embeddings above which a training may have collapsed."""
 
@@ -61,6 +64,7 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
         except Diverged as error:
             state, message = "diverged", one_line(error).partition(". ")[0]
         except Exception as error:
+            _unless_the_machine(error)
             state, message = "failed", f"{type(error).__name__}: {one_line(error)}"
     outcome = Outcome(
         state=state,
@@ -74,6 +78,21 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
         environment=environment(),
     )
     return outcome, tensors
+
+
+def _unless_the_machine(error: Exception) -> None:
+    """Ends or stops what a method has no part in: an accelerator that answers no more, a decoding process that was killed.
+
+    Raises:
+        OSError: for the latter.
+    """
+    if "DataLoader worker" in str(error):
+        raise OSError(one_line(error)) from error
+    if torch.cuda.is_available():
+        try:
+            torch.cuda.synchronize()
+        except RuntimeError:  # after one failed kernel all that follow fail: a new process can go on
+            os._exit(BROKEN)
 
 
 def alike(z: Float[Tensor, "n d"]) -> float:

@@ -25,14 +25,16 @@ def verdicts_of(cards: Sequence["Card"], table: Table, metric: str) -> tuple[Ver
     """The verdict on each card, Holm-corrected over the cards that were run.
 
     Supported: the effect is positive and p, corrected, is below .05. Not supported: it is negative at that level, or its
-    whole 95 % interval lies below half a point: at best it would be too small to matter. Else undecided.
+    whole 95 % interval lies below half a point: at best it would be too small to matter. Else undecided, as with one seed.
     """
     found = [table.difference(card.method, card.twin) for card in cards]
     p = holm(torch.tensor([math.nan if d is None else float(d.p) for d in found], dtype=torch.float64)).tolist()
-    return tuple(_verdict(card, d, own, metric) for card, d, own in zip(cards, found, p, strict=True))
+    seeds = [table.paired(card.method, card.twin) for card in cards]
+    rows = zip(cards, found, p, seeds, strict=True)
+    return tuple(_verdict(card, d, own, count, metric) for card, d, own, count in rows)
 
 
-def _verdict(card: "Card", found: Crossed | None, p_holm: float, metric: str) -> Verdict:
+def _verdict(card: "Card", found: Crossed | None, p_holm: float, seeds: int, metric: str) -> Verdict:
     own = numbers(found)
     difference, low, high = own["difference"], own["low"], own["high"]
     verdict = judged(difference, low, high, p_holm, run=found is not None)
@@ -47,7 +49,7 @@ def _verdict(card: "Card", found: Crossed | None, p_holm: float, metric: str) ->
         high=high,
         p_holm=p_holm,
         verdict=verdict,
-        said=said(card, difference, low, high, p_holm, verdict, metric),
+        said=said(card, difference, low, high, p_holm, verdict, metric, seeds=seeds),
     )
 
 
@@ -64,8 +66,10 @@ def judged(difference: float, low: float, high: float, p_holm: float, *, run: bo
     return NOT if high < MATTERS else UNDECIDED
 
 
-def said(card: "Card", difference: float, low: float, high: float, p_holm: float, verdict: str, metric: str) -> str:
-    """The verdict in a sentence, with its numbers."""
+def said(
+    card: "Card", difference: float, low: float, high: float, p_holm: float, verdict: str, metric: str, seeds: int = 0
+) -> str:
+    """The verdict in a sentence, with its numbers. `seeds`: how many the difference has."""
     if verdict == NOT_RUN:
         return f"{card.method} and {card.twin} were not both run."
     what = metric.removesuffix("()").replace("AtR", "@R")
@@ -73,7 +77,7 @@ def said(card: "Card", difference: float, low: float, high: float, p_holm: float
     if difference == 0:
         moved = f"{card.method} has the same {what} as {card.twin}"
     if math.isnan(low):
-        return f"{moved}; too little was run for an interval."
+        return f"{moved}; {'one seed: no interval' if seeds == 1 else 'too little was run for an interval'}."
     shown = f"{moved} (95 % interval {low:+.4f} to {high:+.4f}; p {_p(p_holm)} over all cards)"
     if verdict == SUPPORTED:
         return f"{shown}: the effect is there" + ("." if low >= MATTERS else ", though it may be too small to matter.")

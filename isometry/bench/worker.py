@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -30,7 +31,7 @@ class Job:
     """What a worker is told, as plain values.
 
     Attributes:
-        recipe: as TOML. data_root, cache, out: folders (data_root may be empty). store: URL. parent: whom it works for.
+        recipe: as TOML. data_root, cache, out: folders (data_root may be empty). store: URL.
     """
 
     recipe: str
@@ -38,7 +39,6 @@ class Job:
     cache: str
     out: str
     store: str
-    parent: int
 
 
 def work(study: Study, shelf: Shelf, store: Store, folder: Path, until: float = math.inf) -> int:
@@ -92,8 +92,9 @@ def main(path: str) -> int:
     """What a process runs: the job in a file."""
     from isometry.bench.recipe import made
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background has it ignored
+    threading.Thread(target=_watch, daemon=True).start()
     job = Job(**json.loads(Path(path).read_text()))
-    threading.Thread(target=_watch, args=(job.parent,), daemon=True).start()
     try:
         recipe = made(tomllib.loads(job.recipe), "the job")
         cache = Path(job.cache)
@@ -107,10 +108,10 @@ def main(path: str) -> int:
     return 0
 
 
-def _watch(parent: int) -> None:
-    """Ends this process when nobody waits for it any more."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _watch() -> None:
+    """Ends this process when nobody waits for it any more: its standard input is a pipe that ends with its parent."""
+    while os.read(0, 1):
+        pass
     os._exit(STOPPED)
 
 

@@ -153,6 +153,6 @@ def _names(folders: list[list[Path]]) -> list[str]:
     found = []
     for group in folders:
         names = [folder.name if unique else str(folder) for folder in group]
-        stems = {re.sub(r"[-_. ]*(seed|s)?[-_. ]*\d+$", "", name) for name in names}
+        stems = {re.sub(r"[-_. /]*(seed|s)?[-_. ]*\d+$", "", name) for name in names}
         found.append(stems.pop() or names[0] if len(names) > 1 == len(stems) else names[0])
     return found if len(set(found)) == len(found) else [str(group[0]) for group in folders]

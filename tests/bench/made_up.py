@@ -131,7 +131,7 @@ def row(draw, name, level, metric, reading, control=False):
     own = name == "tuned contrastive"
     return Row(
         method=name, control=control, metric=metric, reading=reading, value=value, low=value - half, high=value + half,
-        spread=NAN if control else 0.0021, seeds=0 if control else 5, folds=1 if control else 4,
+        spread=NAN if control else 0.0021, seeds=0 if control else 5, folds=1 if control else 4, paired=5,
         difference=NAN if own else difference, difference_low=NAN if own else difference - 1.96 * error,
         difference_high=NAN if own else difference + 1.96 * error, p=NAN if own else normal_p(difference / error),
         p_holm=NAN if own else min(1.0, 13 * normal_p(difference / error)), detectable=NAN if own else 2.8 * error,

@@ -1,11 +1,12 @@
 """`isometry bench` as a user meets it: wrong input is one line and exit code 2, and nothing is left half-written."""
 
+import signal
 import sys
 
 import pytest
 
 from isometry import cli
-from isometry.bench import shipped
+from isometry.bench import command, shipped
 from tests.bench import tiny
 
 
@@ -40,6 +41,25 @@ def test_a_study_from_the_command_line(bench, tmp_path):
     assert f"{tiny.PLANNED} of {tiny.PLANNED} trainings done; 0 can start now" in out
     out, _ = bench(*words, "--plan", "--add", "Triplet()", "--seeds", "3", "--trials", "4", "--only", "Contrastive")
     assert "Triplet" in out
+
+
+def test_a_study_in_the_background_can_be_stopped(bench):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
+    try:
+        bench("zzz", code=2)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+
+
+@pytest.mark.parametrize("words", [["--store", "x://me:secret@host/name"], ["--store=x://me:secret@host/name"]])
+def test_the_command_on_the_page_has_no_password(monkeypatch, words):
+    monkeypatch.setattr(sys, "argv", ["isometry", "bench", "tiny.toml", *words])
+    assert "secret" not in command.typed()
+    assert "me:***@host/name" in command.typed()
 
 
 def test_no_time_means_no_training_and_says_so(bench, tmp_path):

@@ -70,6 +70,20 @@ def test_a_validation_part_is_the_test_where_there_is_no_other():
     assert (divided(found, 2).fold == TEST).tolist() == [False] * 10 + [True] * 6
 
 
+@pytest.mark.parametrize("own", [("train", "train", "test", "test"), ("train", "validation", "test", "test")])
+def test_a_split_of_the_datas_own_that_shares_classes_is_refused(own):
+    with pytest.raises(ValueError, match=r"8 of 8 test classes of .* are trained on as well") as caught:
+        divided(data(np.repeat(np.arange(8), 4), split=own * 8), 2)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_training_image_of_a_test_class_is_refused_and_one_without_a_label_is_not():
+    labels = np.repeat(np.arange(16), 2)
+    with pytest.raises(ValueError, match=r"1 of 8 test classes"):
+        divided(data([*labels, 15], split=("train",) * 16 + ("test",) * 16 + ("train",)), 2)
+    assert divided(data([*labels, -1, -1], split=("train",) * 16 + ("test",) * 17 + ("train",)), 2).count == 2
+
+
 def test_one_line_says_why_data_cannot_be_cut():
     with pytest.raises(ValueError, match=r"3 folds need 6 training classes with two images or more, and .* has 4"):
         divided(data(np.repeat(np.arange(8), 2)), 3)

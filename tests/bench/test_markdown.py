@@ -39,6 +39,15 @@ def test_every_method_and_control_has_a_row_with_its_numbers(findings):
     assert by_name["tuned contrastive"][3:6] == ["–", "–", "–"]
 
 
+def test_seeds_stand_beside_every_value(findings):
+    rows = tuple(dataclasses.replace(r, paired=3) if r.method == "Method A" else r for r in findings.rows)
+    (shown,) = tables(leaderboard(dataclasses.replace(findings, rows=rows)))
+    at = shown[0].index("seeds")
+    seeds = {row[0].removesuffix(" †"): row[at] for row in shown[2:]}
+    assert (seeds["Method A"], seeds["Method B"], seeds["*PCA*"]) == ("5 of 5, 3 paired", "5 of 5", "–")
+    assert tables(leaderboard(nothing()))[0][2][at] == "0 of 5"
+
+
 def test_every_claim_has_a_row(findings):
     (rows,) = tables(cards(findings))
     assert [row[4].strip("*") for row in rows[2:]] == [v.verdict for v in findings.verdicts]

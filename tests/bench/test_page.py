@@ -90,11 +90,36 @@ def test_a_study_whose_best_is_the_control_says_so():
 
 def test_controls_above_the_best_and_few_seeds_are_told():
     findings = study(3)
-    rows = tuple(dataclasses.replace(r, value=0.8) if r.method == "raw pixels" else r for r in findings.rows)
-    text = Page(render(dataclasses.replace(findings, rows=rows, seeds=2, classes=12))).text
+    rows = [dataclasses.replace(r, value=0.8) if r.method == "raw pixels" else r for r in findings.rows]
+    rows = tuple(r if r.control else dataclasses.replace(r, seeds=2, paired=2) for r in rows)
+    text = Page(render(dataclasses.replace(findings, rows=rows, classes=12))).text
     assert "Without any training, raw pixels (0.800) stands above it." in text
-    assert "There are only 2 seeds and 12 classes: intervals and p are rough." in text
+    assert "Only 2 seeds and 12 classes: intervals and p are rough." in text
+    assert "then 2 of 5 seeds × 4 folds" in text
     assert "Without any training" not in Page(render(findings)).text
+
+
+def test_seeds_are_those_that_were_run():
+    findings = study(4)
+    rows = [dataclasses.replace(r, seeds=1, paired=1) if r.method == "Method A" else r for r in findings.rows]
+    rows = tuple(dataclasses.replace(r, paired=3) if r.method == "Method B" else r for r in rows)
+    page = render(dataclasses.replace(findings, rows=rows))
+    said = "Only 1 seed of Method A: intervals and p are rough, and a difference over one seed has none."
+    assert said in Page(page).text
+    assert "then 1 to 5 of 5 seeds" in Page(page).text
+    assert '<span class="short">1<small>of 5</small></span>' in page
+    assert "<span>5<small>of 5, 3 paired</small></span>" in page
+
+
+def test_pairs_that_were_not_tested_are_not_called_noise():
+    findings = study(3)
+    pairs = [dataclasses.replace(p, low=NAN, high=NAN, p=NAN, p_holm=NAN, detectable=NAN) for p in findings.pairs]
+    half = (pairs[0], *findings.pairs[1:])
+    assert re.search(
+        r"correction over all pairs: \d of 2;", Page(render(dataclasses.replace(findings, pairs=half))).text
+    )
+    text = Page(render(dataclasses.replace(findings, pairs=tuple(pairs)))).text
+    assert "No two methods can be told apart: a test takes two seeds that both have." in text
 
 
 def test_a_difference_that_is_noise_is_called_noise():
@@ -234,8 +259,8 @@ def test_in_a_browser_tables_sort_and_nothing_is_too_wide(findings, tmp_path):
         )
         driver.get(write_page(findings, tmp_path / "page.html").as_uri())
         assert driver.execute_script("return document.documentElement.scrollWidth") <= 400
-        costs = "return [...document.querySelector('table.sortable').tBodies[0].rows].map(r => r.cells[7].dataset.by)"
-        driver.execute_script("document.querySelector('table.sortable').tHead.rows[0].cells[7].firstChild.click()")
+        costs = "return [...document.querySelector('table.sortable').tBodies[0].rows].map(r => r.cells[8].dataset.by)"
+        driver.execute_script("document.querySelector('table.sortable').tHead.rows[0].cells[8].firstChild.click()")
         values = driver.execute_script(costs)
         known = [float(v) for v in values if v]
         assert known == sorted(known, reverse=True)

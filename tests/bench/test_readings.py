@@ -71,6 +71,22 @@ def test_pairs_use_the_seeds_that_both_have(tmp_path):
     assert float(table.difference("better", "plain").difference) == pytest.approx(float(gap.mean()))
 
 
+def test_one_common_seed_has_a_difference_and_no_test(tmp_path):
+    study = opened(tmp_path, controls=["raw pixels"])
+    shelf, plan = run(study, tmp_path, fail=lambda c: c.tested and c.seed > 1 and "Softmax" in c.setting.loss)
+    readings = readings_of(study, shelf, plan)
+    for metric in ("MAPAtR()", "EffectiveRank()"):
+        table = readings.tables[SEPARATED, metric]
+        for second in ("plain", "raw pixels"):
+            found = table.difference("better", second)
+            gap = table.values("better") - table.values(second)[0]
+            assert table.paired("better", second) == 1
+            assert float(found.difference) == pytest.approx(float(gap))
+            assert torch.stack([found.low, found.high, found.p, found.detectable]).isnan().all()
+        assert (table.paired("plain", "raw pixels"), table.paired("plain", "fails")) == (4, 4)
+        assert float(table.difference("plain", "raw pixels").p) < 0.05
+
+
 def test_nothing_run_is_nothing_read(tmp_path):
     study = opened(tmp_path)
     shelf, plan = run(study, tmp_path, most=0)

@@ -66,6 +66,36 @@ def test_methods_are_added_and_chosen(tmp_path):
         recipe.adding("Cirle()")
 
 
+@pytest.mark.parametrize(
+    ("loss", "sampler"),
+    [
+        ("CosFace()", "Plain(batch_size=128)"),
+        ("SoftTriple()", "Plain(batch_size=128)"),
+        ("Margin()", ""),  # learns a boundary a class, and compares images
+        ("NormSoftmax() + Triplet()", ""),
+    ],
+)
+def test_an_added_loss_of_class_proxies_gets_batches_drawn_evenly(tmp_path, loss, sampler):
+    recipe = read(written(tmp_path, GOOD)).adding(loss)
+    assert recipe.methods[-1].sampler == sampler
+    assert read(written(tmp_path, recipe.to_toml())) == recipe
+
+
+@pytest.mark.parametrize(("stream", "loss", "fits"), [
+    (1, "Circle()", False), (5, "Circle(gamma=80.0)", False), (6, "Circle()", True), (1000, "Circle()", True),
+    (1, "Circle(gamma=64.0)", True), (0, "Circle()", True),
+])  # fmt: skip
+def test_streams_of_one_method_share_no_seed(stream, loss, fits):
+    given = {"name": "x", "data": {"source": "glyphs"}, "methods": [
+        {"loss": "Circle()"}, {"name": "again", "loss": loss, "stream": stream}]}  # fmt: skip
+    if fits:
+        assert made(given, "x").method("again").stream == stream
+        return
+    with pytest.raises(ValueError, match=rf"'Circle' and 'again' are one method with seeds {stream} apart") as caught:
+        made(given, "x")
+    assert "stream = 1000" in str(caught.value)
+
+
 def test_the_dry_run_is_small_and_fetches_nothing():
     recipe = made({"name": "x", "data": {"source": "glyphs"}, "model": {"trunk": "Timm(name='resnet50')"}, "methods": [
         {"loss": "ArcFace()", "sampler": "Plain(batch_size=128)"}]}, "x").shrunk()  # fmt: skip

@@ -14,6 +14,7 @@ import pytest
 
 from isometry.bench import crew, runner, worker
 from isometry.bench.plan import planned
+from isometry.bench.progress import Silent
 from isometry.bench.recipe import read
 from isometry.bench.shelf import Shelf
 from isometry.bench.store import Store, alive
@@ -34,15 +35,27 @@ def opened(root, path, cache):
     return runner.opened(read(path), root, shelf), shelf
 
 
-def job(root, path, cache, out, parent=None):
+def job(root, path, cache, out):
     """What a worker of this process is told, written to a file."""
-    told = worker.Job(
-        recipe=read(path).to_toml(), data_root=str(root), cache=str(cache), out=str(out),
-        store=f"sqlite:///{out}/study.db", parent=os.getpid() if parent is None else parent,
-    )  # fmt: skip
+    told = told_to(root, path, cache, out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "job.json").write_text(json.dumps(dataclasses.asdict(told)))
     return [sys.executable, "-m", "isometry.bench.worker", str(out / "job.json")]
+
+
+def told_to(root, path, cache, out):
+    places = {"data_root": str(root), "cache": str(cache), "out": str(out), "store": f"sqlite:///{out}/study.db"}
+    return worker.Job(recipe=read(path).to_toml(), **places)
+
+
+class Heard(Silent):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
 
 
 def wait_for(met, seconds=120):
@@ -62,7 +75,7 @@ def test_a_study_leaves_its_findings_in_words_tables_and_data(undisturbed):
     assert (found.done, found.planned, found.missing) == (tiny.PLANNED, tiny.PLANNED, ())
     assert {row.method for row in found.rows} >= {"Contrastive", "NormSoftmax"}
     assert sorted(p.name for p in (root / "out").iterdir()) == [
-        "findings.json", "index.html", "recipe.toml", "results.md", "study.db", "work",
+        "findings.json", "index.html", "methods", "recipe.toml", "results.md", "study.db", "work",
     ]  # fmt: skip
     assert read(root / "out" / "recipe.toml") == read(path)
     assert "Contrastive" in (root / "out" / "results.md").read_text()
@@ -78,7 +91,9 @@ def test_the_same_call_again_trains_nothing(undisturbed, monkeypatch):
 
     monkeypatch.setattr(worker, "train_cell", train)
     monkeypatch.setattr(crew, "Crew", train)
-    again = runner.run(path, data_root=root, out=root / "again", cache=root / "cache")
+    heard = Heard()
+    again = runner.run(path, data_root=root, out=root / "again", cache=root / "cache", show=heard)
+    assert heard.lines == ["Working out the findings."]
     assert tiny.results_of(again) == tiny.results_of(found)
     assert not (root / "again" / "study.db").exists()
 
@@ -89,7 +104,11 @@ def test_more_seeds_train_only_those(undisturbed, monkeypatch):
     train = worker.train_cell
     monkeypatch.setattr(worker, "train_cell", lambda *given: ran.append(given[1]) or train(*given))
     recipe = read(path).changed(final={"seeds": 3})
-    found = runner.run(recipe, data_root=root, out=root / "more", cache=root / "cache", workers=0)
+    (root / "more").mkdir()
+    (root / "more" / "recipe.toml").write_text(read(path).to_toml())
+    heard = Heard()
+    found = runner.run(recipe, data_root=root, out=root / "more", cache=root / "cache", workers=0, show=heard)
+    assert "more holds findings of another recipe" in heard.lines[0]
     assert sorted((cell.seed, cell.fold, cell.tested) for cell in ran) == [(3, 0, True)] * 2 + [(3, 1, True)] * 2
     assert found.seeds == 3
 
@@ -108,12 +127,29 @@ def test_trials_are_told_to_optuna_once(undisturbed):
     assert best == {method.name: pytest.approx(method.validation) for method in found.methods}
 
 
+def test_trials_are_told_in_order_though_a_later_one_is_over_first(undisturbed, tmp_path):
+    pytest.importorskip("optuna")
+    root, path, _ = undisturbed
+    study, shelf = opened(root, path, root / "cache")
+    whole, store = planned(study, shelf), Store(f"sqlite:///{tmp_path}/study.db")
+    method = whole.methods[0]
+    first, second, *rest = method.trials
+    trials = (first, dataclasses.replace(second, outcomes=(None,) * len(second.outcomes)), *rest)
+    runner.dashboard.tell(
+        study, dataclasses.replace(whole, methods=(dataclasses.replace(method, trials=trials),)), store
+    )
+    assert list(store.told_so_far().values()) == [1]
+    runner.dashboard.tell(study, dataclasses.replace(whole, methods=(method,)), store)
+    assert list(store.told_so_far().values()) == [3]
+
+
 def test_a_worker_killed_at_work_changes_nothing(undisturbed, tmp_path):
     root, path, found = undisturbed
-    killed = subprocess.Popen(job(root, path, tmp_path / "cache", tmp_path / "out"), start_new_session=True)
+    words = job(root, path, tmp_path / "cache", tmp_path / "out")
+    killed = subprocess.Popen(words, start_new_session=True, stdin=subprocess.PIPE)
     wait_for(lambda: outcomes_in(tmp_path / "cache") >= 3 or killed.poll() is not None)
     killed.kill()
-    killed.wait()
+    killed.communicate()
     before = outcomes_in(tmp_path / "cache")
     assert 3 <= before < tiny.PLANNED
     again = runner.run(path, data_root=root, out=tmp_path / "out", cache=tmp_path / "cache", workers=0)
@@ -122,8 +158,34 @@ def test_a_worker_killed_at_work_changes_nothing(undisturbed, tmp_path):
 
 def test_a_worker_whose_parent_is_gone_ends_by_itself(undisturbed, tmp_path):
     root, path, _ = undisturbed
-    words = job(root, path, tmp_path / "cache", tmp_path / "out", parent=1 if os.getppid() != 1 else 2)
-    assert subprocess.run(words, timeout=60, check=False).returncode == worker.STOPPED
+    words = job(root, path, tmp_path / "cache", tmp_path / "out")
+    assert subprocess.run(words, timeout=60, check=False, input=b"").returncode == worker.STOPPED
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script's background is a matter of POSIX")
+def test_a_worker_stops_when_asked_though_a_script_had_that_ignored(undisturbed, tmp_path):
+    root, path, _ = undisturbed
+    words = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *job(root, path, tmp_path / "cache", tmp_path / "out")]
+    running = subprocess.Popen(words, stdin=subprocess.PIPE)
+    wait_for(lambda: (tmp_path / "out" / "study.db").exists() or running.poll() is not None)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(crew.GRACE) == worker.STOPPED
+    running.communicate()
+
+
+def test_only_the_user_may_read_what_workers_are_told(tmp_path):
+    told = told_to(tmp_path, tiny.write(tmp_path), tmp_path, tmp_path)
+    team = crew.Crew(told, 0, 1, tmp_path / "workers", Shelf(tmp_path), Store(told.store))
+    assert worker.Job(**json.loads(team.path.read_text())) == told
+    assert os.name == "nt" or team.path.stat().st_mode & 0o777 == 0o600
+    team.stop()
+    assert not team.path.exists()
+
+
+@pytest.mark.parametrize(("given", "seen"), [("-1", []), ("", []), ("0,2", ["0", "2"]), ("1,-1,2", ["1"])])
+def test_devices_are_those_that_the_environment_shows(monkeypatch, given, seen):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert crew._devices() == seen
 
 
 def test_a_failing_training_is_recorded_and_can_be_retried(undisturbed, tmp_path, monkeypatch):

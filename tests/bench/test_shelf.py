@@ -89,6 +89,27 @@ def test_a_value_is_kept_exactly(tmp_path):
     assert Shelf(tmp_path).value(KEY, lambda: {"lr": 0.0}) == {"lr": 0.1 + 0.2}
 
 
+def test_of_two_that_make_a_value_at_once_both_get_the_first(tmp_path):
+    assert Shelf(tmp_path).value(KEY, lambda: [2, Shelf(tmp_path).value(KEY, lambda: 1)]) == 1
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [f"{KEY}.json"]
+
+
+@pytest.mark.parametrize("fault", [None, OSError("no hard links here")])
+def test_a_damaged_value_is_made_again_on_any_disk(tmp_path, monkeypatch, fault):
+    def link(*_):
+        raise fault
+
+    if fault:
+        monkeypatch.setattr("os.link", link)
+    Shelf(tmp_path).value(KEY, lambda: 1)
+    path = next(tmp_path.rglob("*.json"))
+    path.write_bytes(b"{")
+    with pytest.warns(UserWarning, match="damaged"):
+        assert Shelf(tmp_path).value(KEY, lambda: 2) == 2
+    assert Shelf(tmp_path).value(KEY, lambda: 3) == 2
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_the_cache_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("ISOMETRY_CACHE", str(tmp_path))
     assert default_folder() == tmp_path / "bench"

@@ -165,6 +165,19 @@ def test_a_database_that_is_no_database_is_one_line(tmp_path, monkeypatch):
         Store(f"sqlite:///{tmp_path}/x.db")
 
 
-def test_passwords_are_not_shown():
-    pytest.importorskip("sqlalchemy")
-    assert "secret" not in module.without_password("postgresql://me:secret@host/name")
+@pytest.mark.parametrize(
+    "word",
+    [
+        "postgresql://me:secret@host/name", "--store=postgresql+psycopg://me:secret@host:1/name", "x://:sec@secret@host",
+        "postgresql://host/name?user=me&password=secret",
+    ],
+)  # fmt: skip
+def test_passwords_are_not_shown(word):
+    shown = module.without_password(word)
+    assert "***" in shown
+    assert "sec" not in shown
+
+
+@pytest.mark.parametrize("word", ["sqlite:///C:/a@b.db", "postgresql://me@host:5432/name", "Circle(gamma=64)", "a:b@c"])
+def test_what_has_no_password_is_shown_as_it_is(word):
+    assert module.without_password(word) == word

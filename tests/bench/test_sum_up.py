@@ -87,6 +87,30 @@ def test_a_study_that_did_not_begin_and_one_half_done(tmp_path):
     assert {v.verdict for v in half.verdicts} == {"not run"}
 
 
+def test_a_trial_that_still_runs_is_no_failed_one(tmp_path):
+    study = opened(tmp_path, folds={"count": 2})
+    begun = findings_of(study, *run(study, tmp_path, most=1))
+    assert begun.done > 0
+    assert begun.trials == begun.knobs == ()
+    over = findings_of(study, *run(study, tmp_path))
+    assert all(len(t.states) == 2 and math.isfinite(t.value) for t in over.trials)
+
+
+def test_differences_count_the_seeds_that_the_reference_has(tmp_path):
+    study = opened(tmp_path, controls=["raw pixels"])
+    few = findings_of(
+        study,
+        *run(
+            study,
+            tmp_path,
+            fail=lambda cell: cell.tested and cell.seed in (1, 2) and cell.setting.loss.startswith("Contrastive"),
+        ),
+    )
+    counts = {name: (row_of(few, name).seeds, row_of(few, name).paired) for name in ("plain", "better", "raw pixels")}
+    assert counts == {"plain": (2, 2), "better": (4, 2), "raw pixels": (0, 2)}
+    assert few.seeds == 4
+
+
 def test_best_of_is_the_mean_over_all_draws():
     values = [0.3, 0.1, math.nan, 0.5, 0.2]
     known = [0.0 if v != v else v for v in values]

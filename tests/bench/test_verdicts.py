@@ -35,6 +35,16 @@ def test_too_little_for_an_interval_is_undecided():
     assert judged(0.02, math.nan, math.nan, math.nan) == "undecided"
 
 
+def test_one_seed_is_undecided_however_large_the_effect():
+    columns = {"old": torch.rand(60, 1), "new": torch.rand(60, 1) + 0.5}
+    seeds = dict.fromkeys(columns, (0,))
+    table = Table(columns=columns, classes=torch.arange(60) // 2, fixed=frozenset(), seeds=seeds, statistic=False)
+    (found,) = verdicts_of([CARD], table, "MAPAtR()")
+    assert found.verdict == "undecided"
+    assert found.difference > 0.3
+    assert found.said.endswith("against old; one seed: no interval.")
+
+
 def test_holm_is_over_the_cards_that_were_run():
     generator = torch.Generator().manual_seed(0)
     old = 0.3 + 0.01 * torch.randn(90, 4, generator=generator)

@@ -69,6 +69,15 @@ def times(ratio: Number) -> str:
     return NONE if not math.isfinite(ratio) else f"{ratio:.0f}×" if ratio >= 9.95 else f"{ratio:.1f}×"
 
 
+def of_seeds(seeds: int, planned: int, paired: int) -> str:
+    """How many seeds there are; and how many a difference has, where the reference has fewer of them.
+
+    >>> of_seeds(5, 5, 5), of_seeds(4, 5, 3)
+    ('5 of 5', '4 of 5, 3 paired')
+    """
+    return f"{seeds} of {planned}" + (f", {paired} paired" if 0 < paired < seeds else "")
+
+
 def listed(names: list[str], most: int = 0) -> str:
     """Names in a sentence; with `most`, only so many of them.
 

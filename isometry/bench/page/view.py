@@ -102,10 +102,10 @@ class View:
 
     @cached_property
     def from_best(self) -> dict[str, Pair]:
-        """best − each other method, where that was tested."""
+        """best − each other method, where that was tested; from the reference as the leaderboard has it."""
         if self.best is None:
             return {}
-        pairs = {row.method: self.against(self.best.method, row.method) for row in self.standing[1:]}
+        pairs = {row.method: self.over(self.best.method, row.method) for row in self.standing[1:]}
         return {name: pair for name, pair in pairs.items() if pair is not None and math.isfinite(pair.p_holm)}
 
     @property

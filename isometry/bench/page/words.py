@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from isometry.bench.findings import CONCATENATED, Findings, Pair
+from isometry.bench.findings import CONCATENATED, Findings, Pair, Row
 from isometry.report.text import metric_name, plural
 
 from .numbers import bracket, listed, p_is, plain, signed, signed_bracket
@@ -12,21 +12,23 @@ from .view import View, finite, told
 
 POWER = "four times in five"
 SEEDS, CLASSES = 5, 20
-"""With fewer, the page warns."""
+"""With fewer that were run, the page warns."""
 
 
 def size(view: View) -> str:
     """How large the study is: "14 methods, 10 trials each; then 5 seeds × 4 folds …"."""
     f = view.findings
-    trials = _trials([m.trials for m in f.methods], max((m.planned_trials for m in f.methods), default=0))
+    seeds = [row.seeds if (row := view.row(name)) else 0 for name in view.methods]
+    trials = _counts([m.trials for m in f.methods], max((m.planned_trials for m in f.methods), default=0))
     return (
         f"{plural(len(f.methods), 'method')} under equal conditions: {trials} trials of search each, then "
-        f"{plural(f.seeds, 'seed')} × {plural(f.folds, 'fold')}; tested on {plural(f.queries, 'query', 'queries')} of "
+        f"{_counts(seeds, f.seeds)} {'seed' if f.seeds == 1 else 'seeds'} × {plural(f.folds, 'fold')}; "
+        f"tested on {plural(f.queries, 'query', 'queries')} of "
         f"{plural(f.classes, 'class', 'classes')} that no training saw."
     )
 
 
-def _trials(counts: Sequence[int], planned: int) -> str:
+def _counts(counts: Sequence[int], planned: int) -> str:
     low, high = min(counts, default=0), max(counts, default=0)
     span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     return span if low >= planned else f"{span} of {planned:,}"
@@ -79,11 +81,21 @@ def above(view: View) -> str:
 
 def few(view: View) -> str:
     """What is too few for intervals to be taken at their word."""
-    f = view.findings
-    short = [plural(f.seeds, "seed")] * (f.seeds < SEEDS) + [plural(f.classes, "class", "classes")] * (
-        f.classes < CLASSES
-    )
-    return f"There are only {listed(short)}: intervals and p are rough." if short and view.best is not None else ""
+    classes, rows = view.findings.classes, [row for row in view.standing if row.seeds < SEEDS]
+    short = ([_few_seeds(view, rows)] if rows else []) + [plural(classes, "class", "classes")] * (classes < CLASSES)
+    if not short or view.best is None:
+        return ""
+    one = any(1 in (row.seeds, row.paired) for row in rows)
+    none = ", and a difference over one seed has none" if one else ""
+    return f"Only {listed(short)}: intervals and p are rough{none}."
+
+
+def _few_seeds(view: View, rows: Sequence[Row]) -> str:
+    """How many seeds were run of methods with few; which they are, where others have enough."""
+    low, high = min(row.seeds for row in rows), max(row.seeds for row in rows)
+    span = plural(low, "seed") if low == high else f"{low} to {high} seeds"
+    whose = listed([row.method for row in rows], most=3)
+    return f"{span} of {whose}" if len(rows) < len(view.standing) else span
 
 
 def noise(view: View) -> str:

@@ -5,7 +5,7 @@ import math
 from isometry.bench.findings import Method, Row
 from isometry.report.text import escape, metric_name
 
-from ..numbers import NONE, bracket, chance, plain, signed, signed_bracket, times
+from ..numbers import NONE, bracket, chance, of_seeds, plain, signed, signed_bracket, times
 from ..table import Cell, table
 from ..view import View
 from .ladder import ladder
@@ -29,7 +29,7 @@ def leaderboard(view: View) -> str:
 def _first_table(view: View) -> str:
     metric = escape(metric_name(view.findings.metric))
     titles = (
-        "Method", metric, "± seeds", "against<small>the best</small>", "difference<small>from the reference</small>",
+        "Method", metric, "± seeds", "seeds", "against<small>the best</small>", "difference<small>from the reference</small>",
         "p<small>Holm</small>", "detectable", "cost", "trials", "runs", "failures",
     )  # fmt: skip
     rows = [_method(view, m) for m in view.methods.values()] + [_control(view, row) for row in view.controls]
@@ -39,7 +39,8 @@ def _first_table(view: View) -> str:
         f"<br>† {escape(m.name)} differs in more than its loss: {escape('; '.join(m.varies))}." for m in varied
     )
     caption = (
-        "Values [95 % intervals]. ± seeds: standard deviation over seeds. Not told apart: p ≥ 0.05 after Holm, against the "
+        "Values [95 % intervals]. ± seeds: standard deviation over seeds. Seeds: those with a value of those planned; paired: "
+        "those that the reference has as well, and the difference rests on. Not told apart: p ≥ 0.05 after Holm, against the "
         "best. Detectable: the smallest true difference from the reference that would be found four times in five. Cost: "
         "processor time of a training over the median of all methods; ▲ marks those dearer than 1.5×. Trials, and runs (all "
         "trainings, of search and of the end): done of planned. – : not measured, or nothing to measure it from (the "
@@ -55,7 +56,8 @@ def _method(view: View, m: Method) -> list[Cell]:
     mark = ' <b class="dear" title="dearer than 1.5×">▲</b>' if m.dearer else ""
     place = {"best": 0, "noise": 1, "below": 2, "": 3}[view.place(m.name)]
     return [
-        Cell(name, m.name), *_values(row)[:2], Cell(PLACES[view.place(m.name)], place), *_values(row)[2:],
+        Cell(name, m.name), *_values(row)[:2], _seeds(row, view.findings.seeds),
+        Cell(PLACES[view.place(m.name)], place), *_values(row)[2:],
         Cell(times(m.cost) + mark, m.cost), _of(m.trials, m.planned_trials), _of(m.runs, m.planned_runs),
         Cell(str(len(m.failures)), len(m.failures)),
     ]  # fmt: skip
@@ -67,6 +69,7 @@ def _control(view: View, row: Row) -> list[Cell]:
     return [
         Cell(f"{escape(row.method)}<small>control</small>", row.method),
         *values[:2],
+        nothing,
         Cell(NONE, 4),
         *values[2:],
         *[nothing] * 4,
@@ -78,7 +81,7 @@ def _values(row: Row | None) -> list[Cell]:
         return [Cell(NONE, math.nan)] * 5
     return [
         Cell(f"{plain(row.value)}<small>{bracket(row.low, row.high)}</small>", row.value),
-        Cell(_spread(row), row.spread),
+        Cell(plain(row.spread), row.spread),
         Cell(
             f"{signed(row.difference)}<small>{signed_bracket(row.difference_low, row.difference_high)}</small>",
             row.difference,
@@ -88,8 +91,11 @@ def _values(row: Row | None) -> list[Cell]:
     ]
 
 
-def _spread(row: Row) -> str:
-    return f"{plain(row.spread)}<small>of {row.seeds}</small>" if math.isfinite(row.spread) else NONE
+def _seeds(row: Row | None, planned: int) -> Cell:
+    seeds, paired = (row.seeds, row.paired) if row else (0, 0)
+    count, _, more = of_seeds(seeds, planned, paired).partition(" ")
+    short = ' class="short"' if seeds < planned else ""
+    return Cell(f"<span{short}>{count}<small>{more}</small></span>", seeds)
 
 
 def _of(done: int, planned: int) -> Cell:

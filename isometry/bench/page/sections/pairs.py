@@ -21,7 +21,10 @@ def pairs(view: View) -> str:
         return f'{head}<p class="muted">No two methods have been compared yet.</p></section>'
     order = {pair: k for k, pair in enumerate(view.findings.pairs)}
     index = {(p.first, p.second): k for p, k in order.items()}
-    apart, tested = sum(told(p) for p in order), len(order)
+    apart, tested = sum(told(p) for p in order), sum(math.isfinite(p.p_holm) for p in order)
+    if not tested:
+        untold = "No two methods can be told apart: a test takes two seeds that both have."
+        return f'{head}<p class="muted">{untold}</p>{_list(view)}</section>'
     small, scale = len(names) <= FEW, _scale(view)
     rows = "".join(_row(view, name, names, index, scale if small else 0) for name in names)
     heads = "".join(f'<th scope="col" title="{escape(name)}">{k}</th>' for k, name in enumerate(names, 1))
@@ -48,7 +51,7 @@ def _scale(view: View) -> int:
 def _row(view: View, name: str, names: list[str], index: dict[tuple[str, str], int], scale: int) -> str:
     found = [None if other == name else view.against(name, other) for other in names]
     cells = "".join(_cell(pair, other == name, index, scale) for pair, other in zip(found, names, strict=True))
-    known = [p for p in found if p is not None]
+    known = [p for p in found if p is not None and math.isfinite(p.p_holm)]
     beats = sum(told(p) and p.difference > 0 for p in known)
     loses = sum(told(p) and p.difference <= 0 for p in known)
     return (
@@ -60,7 +63,7 @@ def _row(view: View, name: str, names: list[str], index: dict[tuple[str, str], i
 def _cell(pair: Pair | None, own: bool, index: dict[tuple[str, str], int], scale: int) -> str:
     if own:
         return '<td class="own"></td>'
-    if pair is None or not math.isfinite(pair.difference):
+    if pair is None or not math.isfinite(pair.p_holm):
         return f'<td class="cell">{NONE}</td>'
     k = index.get((pair.first, pair.second), index.get((pair.second, pair.first), -1))
     kind, glyph = ("cell", "·")

@@ -6,9 +6,10 @@ from ..view import View
 
 TERMS = (
     ("95 % interval", "From drawing whole test classes and whole seeds anew, again and again. It says how much a value could "
-     "change with other classes of the same kind and other seeds; not with another data set."),
+     "change with other classes of the same kind and other seeds; not with another data set. With one seed, classes alone."),
     ("Difference", "Both methods have the same test classes, and for each seed the same initial weights and batches, so what "
-     "they share cancels. Intervals of two values may overlap although the difference is certain."),
+     "they share cancels. Intervals of two values may overlap although the difference is certain. With one seed it has no "
+     "interval and no p."),
     ("p (Holm)", "Chance of a difference as large if two methods were alike, corrected for how many were tested: the chance "
      "that even one of those called different is noise is below 5 %. On the leaderboard the correction is for all methods "
      "against the reference; against the best and in the matrix it is for all pairs."),
