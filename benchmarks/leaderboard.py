@@ -4,7 +4,8 @@
     python benchmarks/leaderboard.py runs/emoji [runs/glyphs …] [--out docs/studies]
 
 Nothing in a page is written by hand: sentences, tables and verdicts come from `findings.json`. Where data lay and where
-results went is left out of the command.
+results went is left out of the command. It also prints how the methods' years, and their validation values, go with the
+test values (Spearman's ρ).
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 
 from isometry import checkpoint
-from isometry.bench.findings import Findings, from_json
+from isometry.bench.findings import SEPARATED, Findings, from_json
 from isometry.bench.markdown import markdown
 from isometry.bench.runner import plain
 
@@ -44,6 +45,24 @@ def slim(findings: Findings) -> Findings:
     return dataclasses.replace(findings, methods=methods, outcomes={}, command=portable(findings.command))
 
 
+def by_year(findings: Findings) -> str:
+    """Whether newer methods are better, and whether validation told: rank correlations over the methods."""
+    from scipy.stats import spearmanr
+
+    values = {
+        row.method: row.value
+        for row in findings.rows
+        if row.metric == findings.metric and row.reading == SEPARATED and not row.control
+    }
+    said = []
+    for what, of in (("year", lambda m: m.year), ("validation", lambda m: m.validation)):
+        known = [(of(m), values[m.name]) for m in findings.methods if m.name in values and of(m) > 0]
+        if len(known) > 9:
+            found = spearmanr(*zip(*known, strict=True))
+            said.append(f"{what} and test: ρ = {found.statistic:+.2f} (p = {found.pvalue:.2f}, {len(known)} methods)")
+    return "; ".join(said) or "too few methods to rank"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="+", type=Path, help="folders that isometry bench wrote")
@@ -58,7 +77,7 @@ def main():
         checkpoint.write(given.out / f"{findings.name}.md", markdown(findings))
         values = json.dumps(plain(dataclasses.asdict(findings)), indent=1, ensure_ascii=False)
         checkpoint.write(given.out / f"{findings.name}.json", values + "\n")
-        print(f"{given.out / findings.name}.md: {findings.done} of {findings.planned} trainings")
+        print(f"{given.out / findings.name}.md: {findings.done} of {findings.planned} trainings; {by_year(findings)}")
 
 
 if __name__ == "__main__":
