@@ -93,7 +93,14 @@ def test_no_method_of_a_card_study_is_trained_in_vain():
 def test_the_family_starts_from_multi_similarity_and_has_the_trials_of_all(study):
     assert first(study, "splines").loss == "GeneralPairWeighting(weigh=SplineWeights())"
     known = {first(study, m.name).loss for m in study.methods}
-    assert {"MultiSimilarity()", "Contrastive()", "SupCon()", "NTXent()", "Circle()", "NormSoftmax()"} <= known
+    assert {
+        "MultiSimilarity()",
+        "Contrastive()",
+        "SupCon(temperature=0.1)",
+        "NTXent()",
+        "Circle()",
+        "NormSoftmax()",
+    } <= known
     assert len([name for name in recipe.space_of(study, study.method("splines")) if name.startswith("weigh.")]) == 8
 
 
