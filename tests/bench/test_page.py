@@ -225,7 +225,7 @@ def test_writing_leaves_the_whole_file_alone(tmp_path):
 
 
 def test_a_pair_that_was_not_tested_is_neither_told_apart_nor_tied():
-    findings = study(4)
+    findings = dataclasses.replace(study(4), reference="")  # from it, differences are tested by their rows
     first, second = (row.method for row in View(findings).standing[:2])
     pairs = tuple(p for p in findings.pairs if {p.first, p.second} != {first, second})
     view = View(dataclasses.replace(findings, pairs=pairs))
