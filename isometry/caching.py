@@ -7,6 +7,7 @@ norm sees chunks (freeze it, and it is exact); its running statistics are update
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ def backward(
             states.append(_random_state(chunk.device))
             outputs.append(wrap(model(chunk)))
     whole = _joined(outputs)
-    leaves = Embedded(*_map(lambda x: x.detach().requires_grad_(), whole))
+    leaves = whole._replace(**_map(lambda x: x.detach().requires_grad_(), whole))
     value = loss(leaves)
     send_back(value)
     after = _random_state(chunks[0].device)
@@ -55,14 +56,15 @@ def _flat(embedded: Embedded) -> list[Tensor]:
     return [x for x in (embedded.z, embedded.h, *embedded.branches) if x is not None]
 
 
-def _map(f: Callable[[Tensor], Tensor], embedded: Embedded) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...]]:
-    return f(embedded.z), None if embedded.h is None else f(embedded.h), tuple(map(f, embedded.branches))
+def _map(f: Callable[[Tensor], Tensor], embedded: Embedded) -> dict[str, Any]:
+    h = None if embedded.h is None else f(embedded.h)
+    return {"z": f(embedded.z), "h": h, "branches": tuple(map(f, embedded.branches))}
 
 
 def _joined(outputs: list[Embedded]) -> Embedded:
     h = None if outputs[0].h is None else torch.cat([o.h for o in outputs])  # type: ignore[misc]
     branches = tuple(map(torch.cat, zip(*(o.branches for o in outputs), strict=True)))
-    return Embedded(torch.cat([o.z for o in outputs]), h, branches)
+    return Embedded(torch.cat([o.z for o in outputs]), h, branches, outputs[0].model)
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -2,15 +2,23 @@
 
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Embedded(NamedTuple):
-    """Attributes: z: embeddings `[n d]`; h: the head's input `[n p]`; branches: further embeddings `[n d_b]`."""
+    """What one batch became.
+
+    Attributes:
+        z: embeddings `[n d]`. h: the head's input `[n p]`, before its layer norm. branches: further embeddings `[n d_b]`.
+        model: what made them, and has the `head`: for terms that look at the map itself. images: what the model was
+            given (features, where a head is trained on them); None where they are not at hand.
+    """
 
     z: Tensor
     h: Tensor | None = None
     branches: tuple[Tensor, ...] = ()
+    model: nn.Module | None = None
+    images: Tensor | None = None
 
 
 def wrap(output: "Embedded | Tensor") -> Embedded:

@@ -61,7 +61,8 @@ class Embedder(nn.Module):
 
     def forward(self, images: Images) -> Embedded:
         h = self.pool(self.trunk(self.normalised(images)))
-        return self.head.embedded(h) if self.training else Embedded(self.head(h), h)  # type: ignore[operator]
+        made = self.head.embedded(h) if self.training else Embedded(self.head(h), h)  # type: ignore[operator]
+        return made._replace(model=self, images=images)
 
     def freeze_trunk(self) -> None:
         """Leaves the trunk as it is from now on: neither its weights nor its batch norm's statistics change."""

@@ -33,7 +33,7 @@ LAYERS = (
     ("config", "checkpoint", "pace", "sampling"),
     ("embedder",),
     ("evaluation",),
-    ("report", "fingerprint"),
+    ("report", "fingerprint", "diagnostics"),
     ("queries",),
     ("run",),
     ("training",),

@@ -40,7 +40,8 @@ class Top(nn.Module):
         self.trunk, self.pool, self.head = None, None, head
 
     def forward(self, h: Float[Tensor, "n p"]) -> Embedded:
-        return self.head.embedded(h) if self.training else Embedded(self.head(h), h)  # type: ignore[operator]
+        made = self.head.embedded(h) if self.training else Embedded(self.head(h), h)  # type: ignore[operator]
+        return made._replace(model=self, images=h)
 
 
 class HeadTraining:
