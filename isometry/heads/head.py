@@ -39,6 +39,11 @@ class Head(Component):
         """Further embeddings, which terms such as `EachBranch` and `S2SD` train; none unless a head says otherwise."""
         return ()
 
+    @property
+    def slope(self) -> Float[Tensor, "d p"] | None:
+        """The Jacobian of `project`, where it is the same at every point; None where it is not."""
+        return None
+
     def normed(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
         """h after the layer norm, if there is one."""
         return functional.layer_norm(h, h.shape[-1:]) if self.layer_norm else h

@@ -3,9 +3,9 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from isometry.heads.head import Head
-from isometry.ops.safe import normalize
 
 
 class Levels(Head):
@@ -35,7 +35,7 @@ class Levels(Head):
         self.heads = nn.ModuleList(nn.Linear(size, self.dim // len(self.sizes)) for size in self.sizes)
 
     def project(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
-        return torch.cat([normalize(branch) for branch in self.branches(h)], 1)
+        return torch.cat([functional.normalize(branch) for branch in self.branches(h)], 1)
 
     def branches(self, h: Float[Tensor, "n p"]) -> tuple[Tensor, ...]:
         return tuple(head(part) for head, part in zip(self.heads, h.split(list(self.sizes), 1), strict=True))

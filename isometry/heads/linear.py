@@ -25,3 +25,7 @@ class Linear(Head):
 
     def project(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
         return self.layer(h)
+
+    @property
+    def slope(self) -> Float[Tensor, "d p"]:
+        return self.layer.weight
