@@ -39,10 +39,14 @@ TITLES = {
     "transforms": "Transforms", "rerank": "Re-rankings", "optimizers": "Optimizers", "schedules": "Schedules", "codes": "Codes",
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
-         "Weigh": "GeneralPairWeighting(weigh={})", "Gain": "NDCG(gain={})", "Volume": "CSG(volume={})"}  # fmt: skip
+         "Weigh": "GeneralPairWeighting(weigh={})", "Gain": "NDCG(gain={})", "Volume": "CSG(volume={})",
+         "LocalVolume": "MultiSimilarity() + 0.05 * Determinant(volume={})",
+         "Points": "MultiSimilarity() + 0.05 * Determinant(points={})",
+         "Estimate": "MultiSimilarity() + 0.05 * Determinant(volume=Spherical(by={}))"}  # fmt: skip
 HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references",
          "Reference": "references", "Miners": "miners", "Miner": "miners", "Relate": "relation", "Select": "losses",
-         "Penalty": "losses", "Penalty | None": "references", "Gain": "metrics", "Volume": "metrics"}  # fmt: skip
+         "Penalty": "losses", "Penalty | None": "references", "Gain": "metrics", "Volume": "metrics",
+         "LocalVolume": "regularisers", "Points": "regularisers", "Estimate": "regularisers"}  # fmt: skip
 
 
 @functools.cache
@@ -157,7 +161,7 @@ def command(name: str, thing: Any, kind: str) -> str:
         "heads": ("--head" if "in_features" in fields(thing) else "--pool", text),
     }.get(kind, ("--loss", text))  # fmt: skip
     part_of_metric = kind == "metrics" and not issubclass(thing, (Metric, Statistic))
-    if part_of_metric or (kind == "losses" and not issubclass(thing, Term)):
+    if part_of_metric or (kind in ("losses", "regularisers") and not issubclass(thing, Term)):
         value = next(host.format(text) for base, host in PARTS.items() if base in {c.__name__ for c in thing.__mro__})
     if inspect.isclass(thing) and issubclass(thing, Penalty):
         value = f"ProxyAnchor(reference=Proxies(penalty={text}))"

@@ -28,7 +28,7 @@ def backward(
     (`accelerator.backward` where gradients are scaled).
     """
     states, outputs = [], []
-    with torch.no_grad(), _running_statistics_held(model):
+    with torch.no_grad(), running_statistics_held(model):
         for chunk in chunks:
             states.append(_random_state(chunk.device))
             outputs.append(wrap(model(chunk)))
@@ -78,7 +78,8 @@ def _set_random_state(state: tuple[Tensor, Tensor | None], device: torch.device)
 
 
 @contextlib.contextmanager
-def _running_statistics_held(model: nn.Module) -> Iterator[None]:
+def running_statistics_held(model: nn.Module) -> Iterator[None]:
+    """Inside, batch norms in training mode leave their running statistics as they are."""
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
     kept = [(m, m.momentum, None if m.num_batches_tracked is None else m.num_batches_tracked.clone()) for m in norms]
     for m in norms:

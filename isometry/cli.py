@@ -55,6 +55,7 @@ def train(
     clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient.")] = None,
     ema: Annotated[float | None, typer.Option(help="Decay of the moving average of the weights; 0 for none.")] = None,
     validate: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
+    geometry: Annotated[int | None, typer.Option(help="Pictures to compare known and new classes on.")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Validations without progress until it stops; 0 for never.")
     ] = None,

@@ -26,6 +26,8 @@ class Config:
         ema: decay of the moving average of the weights, which is what is evaluated and kept (0: none).
         validate: steps between validations (0: ten in a run); patience: validations without a better MAP@R until it
             stops (0: never).
+        geometry: pictures of training and of validation classes that each validation looks at, to compare how known and
+            new classes lie (0: none).
         accumulate: batches a step; chunk: images that the trunk sees at once (0: all), with the loss's gradient that of
             the whole batch.
         precision: "no", "bf16" or "fp16". workers: processes that decode (−1: as many as there are cores).
@@ -55,6 +57,7 @@ class Config:
     ema: float = 0.0
     validate: int = 0
     patience: int = 0
+    geometry: int = 1024
     accumulate: int = 1
     chunk: int = 0
     precision: str = "no"
@@ -68,8 +71,8 @@ class Config:
         for name in ("lr", "trunk_lr", "head_lr", "loss_lr", "weight_decay", "warmup", "clip", "ema"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is a number that is not negative; got {getattr(self, name)}.")
-        if self.accumulate < 1 or self.chunk < 0 or self.validate < 0 or self.patience < 0:
-            raise ValueError("accumulate is at least 1; chunk, validate and patience are at least 0.")
+        if self.accumulate < 1 or min(self.chunk, self.validate, self.patience, self.geometry) < 0:
+            raise ValueError("accumulate is at least 1; chunk, validate, patience and geometry are at least 0.")
         if self.precision not in ("no", "bf16", "fp16"):
             raise ValueError(f"precision is 'no', 'bf16' or 'fp16'; got {self.precision!r}.")
 

@@ -32,7 +32,10 @@ class Noise(Component):
         """Uniform in (0, 1), float32; `stream` tells several draws of one step apart."""
         if rel.ids is None:
             raise ValueError("Random choices among pairs need ids: loss(z, y, ids=ids).")
-        rows, cols = rel.ids
+        return self.numbers(*rel.ids, stream)
+
+    def numbers(self, rows: Int[Tensor, " n"], cols: Int[Tensor, " m"], stream: int = 0) -> Float[Tensor, "n m"]:
+        """The same, by the ids themselves."""
         start = hashed(self.step * 1_000_003 + self.seed * 101 + stream)
         bits = hashed(hashed(rows + start)[:, None] + cols[None, :])
         return ((bits >> 40) & 0x7FFFFF).float().add_(0.5) / 2**23

@@ -4,7 +4,7 @@ Rates and weight decay are not theirs: each group of parameters brings its own (
 """
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.optim import Optimizer as Torch
@@ -25,7 +25,23 @@ class Optimizer(Component):
         """Torch's optimizer of these groups; `fused` makes a step in one kernel, where there is one (CPU and CUDA)."""
 
 
-class AdamW(Optimizer):
+class _Moments(Optimizer):
+    """Steps by the mean gradient over its root mean square, both over the last steps."""
+
+    torch_class: ClassVar[type[torch.optim.Adam]]
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _shares(self, self.beta1, self.beta2)
+
+    def over(self, groups: Groups, *, fused: bool = True) -> Torch:
+        return self.torch_class(groups, betas=(self.beta1, self.beta2), eps=self.epsilon, fused=fused)
+
+
+class AdamW(_Moments):
     """Steps by the mean gradient over its root mean square; weights decay apart from it (Loshchilov and Hutter, 2019).
 
     >>> AdamW().over([{"params": [torch.zeros(2)], "lr": 0.1}]).defaults["betas"]
@@ -35,18 +51,10 @@ class AdamW(Optimizer):
         ValueError: for betas outside 0 … 1, or an epsilon that is not positive.
     """
 
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _shares(self, self.beta1, self.beta2)
-
-    def over(self, groups: Groups, *, fused: bool = True) -> Torch:
-        return torch.optim.AdamW(groups, betas=(self.beta1, self.beta2), eps=self.epsilon, fused=fused)
+    torch_class = torch.optim.AdamW
 
 
-class Adam(Optimizer):
+class Adam(_Moments):
     """Steps by the mean gradient over its root mean square; decay is part of the gradient (Kingma and Ba, 2015).
 
     >>> Adam().over([{"params": [torch.zeros(2)], "lr": 0.1}]).defaults["eps"]
@@ -56,15 +64,7 @@ class Adam(Optimizer):
         ValueError: for betas outside 0 … 1, or an epsilon that is not positive.
     """
 
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _shares(self, self.beta1, self.beta2)
-
-    def over(self, groups: Groups, *, fused: bool = True) -> Torch:
-        return torch.optim.Adam(groups, betas=(self.beta1, self.beta2), eps=self.epsilon, fused=fused)
+    torch_class = torch.optim.Adam
 
 
 class SGD(Optimizer):

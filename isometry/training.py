@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isometry import caching, checkpoint, distributed, sampling
+from isometry import caching, checkpoint, diagnostics, distributed, sampling
 from isometry.config import Config, steps_in
 from isometry.data import Batch, Splits, loader
 from isometry.embedder import Ready, relabelled
@@ -224,6 +224,9 @@ class Training:
         self.write(row)
         self.accelerator.log({f"validation/{name}": float(r) for name, r in found.items()}, step=self.step)
         self.show({**row, "total": self.total})
+        if self.config.geometry and self.accelerator.is_main_process:
+            seen = diagnostics.row(ready, self.splits, self.config.geometry, workers=self.config.workers)
+            self.write({"step": self.step, "geometry": seen})
         if value > self.best:
             self.best, self.best_step = value, self.step
             if self.accelerator.is_main_process:

@@ -87,6 +87,7 @@ class Outcome:
         step: the chosen one. seconds: of processor time in training (waiting left out). wall: of the clock.
         parameters: trained numbers of model and loss. message: what went wrong, a line.
         environment: versions, threads and device, as text.
+        geometry: name to value of `isometry.diagnostics`, training classes beside the test part; empty unless the recipe asks.
     """
 
     state: str
@@ -98,6 +99,7 @@ class Outcome:
     parameters: int = 0
     message: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    geometry: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -1,10 +1,11 @@
 """What a study found, as plain values: everything the page, the tables and the verdicts are written from."""
 
+import functools
 import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 from isometry.bench.cell import Outcome, Setting
@@ -100,6 +101,29 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What a card's method changes against its twin, on one metric or one value of the geometry.
+
+    Attributes:
+        measure: a metric's text, or the name of a value of `isometry.diagnostics`. value, twin_value: means over the seeds
+            that both have. difference, low, high, p: paired, as of every two methods; p_holm: corrected over all cards.
+        by_seed: the difference with each of the study's seeds, NaN where one of the two has no value.
+    """
+
+    method: str
+    twin: str
+    measure: str
+    value: float
+    twin_value: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    by_seed: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Method:
     """What was done with a method.
 
@@ -143,6 +167,8 @@ class Findings:
         blocks: independent data sets; ranks are drawn for six or more. missing: cells not run, in words.
         differs: what differs between cells that ran on other machines, threads or versions.
         outcomes: every training's outcome by key, for tables of one's own.
+        geometry: where each method stands on each value of the geometry, whose name is the row's metric; effects: of every
+            card on every metric and value. Both are empty unless the recipe asks for the geometry.
     """
 
     name: str
@@ -170,6 +196,8 @@ class Findings:
     command: str
     version: str
     outcomes: Mapping[str, Outcome]
+    geometry: tuple[Row, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
 
 def from_json(values: Mapping[str, Any]) -> Findings:
@@ -189,8 +217,8 @@ def from_json(values: Mapping[str, Any]) -> Findings:
 def _made(kind: Any, value: Any) -> Any:
     """A value of this annotation from plain JSON."""
     if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        return kind(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind)})  # type: ignore[operator]
+        known = {name: hint for name, hint in _hints(kind).items() if name in value or name in _needed(kind)}
+        return kind(**{name: _made(hint, value[name]) for name, hint in known.items()})  # type: ignore[operator]
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         return tuple(_made(inner[0], one) for one in value)
@@ -199,3 +227,16 @@ def _made(kind: Any, value: Any) -> Any:
     if isinstance(kind, types.UnionType):
         return None if value is None else _made(inner[0], value)
     return math.nan if kind is float and value is None else value
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """The annotations of a dataclass, by field."""
+    hints = typing.get_type_hints(kind)
+    return {f.name: hints[f.name] for f in fields(kind)}
+
+
+@functools.cache
+def _needed(kind: Any) -> frozenset[str]:
+    """The fields without a default: those of earlier versions' files."""
+    return frozenset(f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)

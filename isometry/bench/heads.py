@@ -16,6 +16,7 @@ from isometry import sampling
 from isometry.bench.cell import Cell
 from isometry.config import steps_in
 from isometry.data.fetch import seed_all
+from isometry.diagnostics import Side, values
 from isometry.embedded import Embedded
 from isometry.evaluation import Embeddings, measure
 from isometry.expression import parse
@@ -157,6 +158,18 @@ class HeadTraining:
     def test(self) -> Float[Tensor, "n d"]:
         """The test part by the best head."""
         return embedded(self.kept, self.rows, self.study.test_rows)
+
+    def geometry(self) -> dict[str, float]:
+        """What the best head does to the classes that it was trained on, beside those of the test part."""
+        top = copy.deepcopy(self.kept).cpu()
+        parts = (self.part.train_rows, self.part.train), (self.study.test_rows, self.study.test)
+        seen, unseen = (side_of(top, self.rows[rows].cpu(), data.labels) for rows, data in parts)
+        return values(seen=seen, unseen=unseen, head=top.head)
+
+
+def side_of(top: Top, h: Float[Tensor, "n p"], y: Int64[Tensor, " n"]) -> Side:
+    """Features on their way through a head."""
+    return Side(x=h, h=h, z=embedded(top, h, torch.arange(len(h))), y=y)
 
 
 @torch.no_grad()

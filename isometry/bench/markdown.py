@@ -4,12 +4,13 @@ import math
 import re
 from collections.abc import Sequence
 
-from isometry.bench.findings import Findings, Row
+from isometry.bench.findings import Effect, Findings, Row
 from isometry.bench.page import words
 from isometry.bench.page.numbers import (
     NONE,
     bracket,
     chance,
+    digits_for,
     listed,
     of_seeds,
     p_is,
@@ -18,7 +19,8 @@ from isometry.bench.page.numbers import (
     signed_bracket,
     times,
 )
-from isometry.bench.page.view import View
+from isometry.bench.page.sections.geometry import measure_name
+from isometry.bench.page.view import LEVEL, View
 from isometry.report.text import metric_name, plural
 
 PLACES = {"best": "**best**", "noise": "not told apart", "below": "below", "": NONE}
@@ -38,6 +40,7 @@ def markdown(findings: Findings) -> str:
         every_metric(f),
         "## Verdicts",
         cards(f),
+        *geometry(f),
         "## Failures, and what has not run",
         _failures(f),
         "## Held constant",
@@ -108,6 +111,41 @@ def cards(findings: Findings) -> str:
         for v in findings.verdicts
     ]
     return _table(("system", "claim", "measured", "effect", "verdict", ""), rows, left=True)
+
+
+def geometry(findings: Findings) -> tuple[str, ...]:
+    """Values of the geometry, and what every card's method changes against its twin; nothing where it was not measured."""
+    if not findings.geometry:
+        return ()
+    names = tuple(dict.fromkeys(row.metric for row in findings.geometry))
+    found = {(row.method, row.metric): row for row in findings.geometry}
+    methods = [m for m in View(findings).methods if any(row.method == m for row in findings.geometry)]
+    values = [(_safe(m), *(_alone(found.get((m, n))) for n in names)) for m in methods]
+    changed = {(e.method, e.twin, e.measure): e for e in findings.effects}
+    measures = tuple(dict.fromkeys(e.measure for e in findings.effects))
+    effects = [
+        (f"{_safe(m)} − {_safe(twin)}", *(_change(changed.get((m, twin, n))) for n in measures))
+        for m, twin in dict.fromkeys((e.method, e.twin) for e in findings.effects)
+    ]
+    said = "Paired by seed, metrics by class as well; ★: p < 0.05 after Holm over all pairs, of each column."
+    twins = ("### Against the twin", said, _table(("", *map(measure_name, measures)), effects)) if effects else ()
+    return "## Geometry", _table(("", *names), values), *twins
+
+
+def _alone(row: Row | None) -> str:
+    if row is None or not math.isfinite(row.value):
+        return NONE
+    digits = digits_for((row.value,))
+    return f"{plain(row.value, digits)} {bracket(row.low, row.high, digits)}".strip()
+
+
+def _change(effect: Effect | None) -> str:
+    if effect is None or not math.isfinite(effect.difference):
+        return NONE
+    digits = digits_for((effect.value, effect.twin_value))
+    star = " ★" if effect.p_holm < LEVEL else ""
+    ends = f" [{signed(effect.low, digits)}, {signed(effect.high, digits)}]" if math.isfinite(effect.low) else ""
+    return f"{signed(effect.difference, digits)}{ends}{star}"
 
 
 def _standing(row: Row | None) -> tuple[str, str, str, str]:

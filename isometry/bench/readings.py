@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 import os
+import statistics
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isometry.bench.cell import Cell
+from isometry.bench.cell import Cell, Outcome
 from isometry.bench.findings import CONCATENATED, SEPARATED
 from isometry.bench.shelf import Shelf
 from isometry.bench.study import device
@@ -101,12 +103,18 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """All that was measured. tables: by reading and metric. metrics: their texts. seeds, controls: see `Table`."""
+    """All that was measured.
+
+    Attributes:
+        tables: by reading and metric. metrics: their texts. seeds, controls: see `Table`.
+        geometry: by name of a value of `isometry.diagnostics`; empty unless the recipe asks for them.
+    """
 
     tables: Mapping[tuple[str, str], Table]
     metrics: tuple[str, ...]
     seeds: Mapping[str, tuple[int, ...]]
     controls: tuple[str, ...]
+    geometry: Mapping[str, Table] = field(default_factory=dict)
 
 
 def readings_of(study: "Study", shelf: Shelf, plan: "Plan") -> Readings:
@@ -139,7 +147,42 @@ def readings_of(study: "Study", shelf: Shelf, plan: "Plan") -> Readings:
             tables[reading, metric] = Table(
                 columns=columns, classes=classes, fixed=frozenset(fixed), seeds=seeds, statistic=statistic
             )
-    return Readings(tables=tables, metrics=metrics, seeds=seeds, controls=tuple(fixed))
+    geometry = geometry_of(plan.methods, whole, classes)
+    return Readings(tables=tables, metrics=metrics, seeds=seeds, controls=tuple(fixed), geometry=geometry)
+
+
+def geometry_of(
+    methods: Sequence["Planned"], whole: Mapping[str, Mapping[int, tuple[Cell, ...]]], classes: Tensor
+) -> dict[str, Table]:
+    """Each value of the geometry as a table of one row, a column for each seed: its mean over the models of the folds.
+
+    Args:
+        whole: by method, the cells of each seed whose folds all left embeddings. Only these have columns.
+    """
+    made = {m.name: {cell.key: o for cell, o in m.known() if o is not None} for m in methods}
+    found = {
+        name: [[made[name][cell.key] for cell in cells] for cells in seeds.values()]
+        for name, seeds in whole.items()
+        if seeds
+    }
+    names = dict.fromkeys(k for own in found.values() for row in own for outcome in row for k in outcome.geometry)
+    seeds = {name: tuple(own) for name, own in whole.items()}
+    return {
+        what: Table(
+            columns={name: _column(own, what) for name, own in found.items()},
+            classes=classes,
+            fixed=frozenset(),
+            seeds=seeds,
+            statistic=True,
+        )
+        for what in names
+    }
+
+
+def _column(outcomes: Iterable[Iterable[Outcome]], what: str) -> Tensor:
+    """One value with each seed, `[1 s]`; NaN where a fold has none."""
+    means = [statistics.fmean(o.geometry.get(what, math.nan) for o in row) for row in outcomes]
+    return torch.tensor([means], dtype=torch.float64)
 
 
 def metrics_of(study: "Study") -> tuple[str, ...]:

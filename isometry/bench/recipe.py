@@ -26,6 +26,7 @@ class Recipe(Section):
 
     Two methods are added where no method has their loss: "tuned contrastive" and "tuned normalised softmax", which every
     other has to beat. `reference`, the method that the others are compared with, is the contrastive one unless named.
+    `geometry`: a tested model is also measured by `isometry.diagnostics`.
 
     Raises:
         ValueError: for what does not fit together, in one line.
@@ -42,6 +43,7 @@ class Recipe(Section):
     metrics: str = "Recall(k=1), RPrecision(), MAPAtR()"
     metric: str = "MAPAtR()"
     reference: str = ""
+    geometry: bool = False
     controls: tuple[str, ...] = parts.CONTROLS
     methods: tuple[MethodEntry, ...] = ()
     cards: tuple[Card, ...] = ()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -61,18 +62,19 @@ def run(
     """
     recipe = recipe if isinstance(recipe, Recipe) else read(recipe)
     out, shelf, show = out or Path("runs") / recipe.name, Shelf(cache or default_folder()), show or Silent()
-    out.mkdir(parents=True, exist_ok=True)
-    if differs(out, recipe):
-        show.say(
-            f"{out} holds findings of another recipe (or of other options): they are replaced. --out names another folder."
-        )
+    refuse_closed(out, shelf.folder)
     study = opened(recipe, data_root, shelf, show.say)
     if retry:
         forget_failures(study, shelf)
     plan, stopped = planned(study, shelf), False
-    url = store or f"sqlite:///{out.resolve() / 'study.db'}"
+    held = Store(store, worker="parent") if store else None
+    made(out)
+    if differs(out, recipe):
+        show.say(
+            f"{out} holds findings of another recipe (or of other options): they are replaced. --out names another folder."
+        )
     if plan.todo:
-        held = Store(url, worker="parent")
+        url = store or f"sqlite:///{out.resolve() / 'study.db'}"
         job = Job(
             recipe=recipe.to_toml(),
             data_root=str(data_root.resolve()) if data_root else "",
@@ -81,18 +83,9 @@ def run(
             store=url,
         )
         number = crew.default_workers(recipe.train.threads) if workers is None else workers
-        until = time.monotonic() + 60 * limit
-        try:
-            if number:
-                _watched(study, shelf, held, job, number, until, plan, show)
-            else:
-                work(study, shelf, held, out / "work", until)
-        except KeyboardInterrupt:
-            stopped = True
-        finally:
-            show.close()
-        plan = planned(study, shelf, plan)
-        dashboard.tell(study, plan, held)
+        held = held or Store(url, worker="parent")
+        plan, stopped = _trained(study, shelf, held, job, number, limit, plan, show)
+    if held:
         held.close()
     show.say("Working out the findings.")
     findings = written(study, shelf, plan, out, command)
@@ -108,6 +101,27 @@ def opened(recipe: Recipe, data_root: Path | None, shelf: Shelf, say: Callable[[
     return Study.open(recipe, data_root=data_root, cache=shelf.folder, say=say)
 
 
+def refuse_closed(*folders: Path) -> None:
+    """Raises an OSError for a folder that could neither be made nor written to: hours before something is to be written."""
+    for folder in folders:
+        at = next(place for place in (folder, *folder.parents) if place.exists())
+        if not (at.is_dir() and os.access(at, os.W_OK)):
+            why = "may not be written to" if at.is_dir() else "is a file"
+            raise OSError(f"The folder {folder} cannot be made: {at} {why}. Name another one.")
+
+
+def made(folder: Path) -> None:
+    """Makes a folder.
+
+    Raises:
+        OSError: when that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"The folder {folder} cannot be made ({error.strerror}). Name another one.") from None
+
+
 def differs(out: Path, recipe: Recipe) -> bool:
     """Whether a folder holds findings that are not this recipe's."""
     path = out / RECIPE
@@ -119,6 +133,25 @@ def forget_failures(study: "Study", shelf: Shelf) -> None:
     for key, outcome in planned(study, shelf).outcomes().items():
         if outcome.state == "failed":
             shelf.drop(key)
+
+
+def _trained(
+    study: "Study", shelf: Shelf, store: Store, job: Job, number: int, limit: float, plan: Plan, show: Silent
+) -> tuple[Plan, bool]:
+    """Trains until all is done, or `limit` minutes are over, or somebody stops it; returns the plan, and whether one did."""
+    until, stopped = time.monotonic() + 60 * limit, False
+    try:
+        if number:
+            _watched(study, shelf, store, job, number, until, plan, show)
+        else:
+            work(study, shelf, store, Path(job.out) / "work", until)
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        show.close()
+    plan = planned(study, shelf, plan)
+    dashboard.tell(study, plan, store)
+    return plan, stopped
 
 
 def _watched(
@@ -146,21 +179,30 @@ def _watched(
 
 
 def written(study: "Study", shelf: Shelf, plan: Plan, out: Path, command: str) -> Findings:
-    """Works out the findings and writes them: the page, the table, both as data, and each method for `isometry compare`."""
+    """Works out the findings and writes them: the page, the table, both as data, and each method for `isometry compare`.
+
+    What was worked out before is read, and a file that would not change is left as it is.
+    """
     from isometry.bench.export import export
     from isometry.bench.markdown import markdown
-    from isometry.bench.page import write_page
+    from isometry.bench.page import render
     from isometry.bench.readings import readings_of
-    from isometry.bench.sum_up import findings_of
+    from isometry.bench.stamp import found
 
     readings = readings_of(study, shelf, plan)
-    findings = dataclasses.replace(findings_of(study, shelf, plan, readings), command=command)
+    findings = dataclasses.replace(found(study, shelf, plan, readings), command=command)
     export(study, plan, readings, out)
-    checkpoint.write(out / RECIPE, study.recipe.to_toml())
-    checkpoint.write(out / FINDINGS, json.dumps(plain(dataclasses.asdict(findings)), indent=1))
-    checkpoint.write(out / TABLE, markdown(findings))
-    write_page(findings, out / PAGE)
+    _laid(out / RECIPE, study.recipe.to_toml())
+    _laid(out / FINDINGS, json.dumps(plain(dataclasses.asdict(findings)), indent=1))
+    _laid(out / TABLE, markdown(findings))
+    _laid(out / PAGE, render(findings))
     return findings
+
+
+def _laid(path: Path, text: str) -> None:
+    """Writes a file, unless it holds this already."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        checkpoint.write(path, text)
 
 
 def plain(value: Any) -> Any:

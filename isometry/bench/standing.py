@@ -25,15 +25,19 @@ def rows_of(readings: Readings, reference: str, folds: int) -> tuple[Row, ...]:
     Differences from the reference are Holm-corrected over the methods on one metric in one reading, and over the
     controls likewise: the controls, which are no contestants, cost the methods no power.
     """
-    found: list[Row] = []
-    for (reading, metric), table in readings.tables.items():
-        drawn = draws(table)
-        rows = [_row(table, name, metric, reading, reference, folds, drawn) for name in table.columns]
-        for control in (False, True):
-            own = [row for row in rows if row.control == control]
-            p = holm(torch.tensor([row.p for row in own], dtype=torch.float64)).tolist()
-            found += [dataclasses.replace(row, p_holm=x) for row, x in zip(own, p, strict=True)]
-    return tuple(found)
+    tables = readings.tables.items()
+    return tuple(row for (how, what), table in tables for row in rows_on(table, what, how, reference, folds))
+
+
+def rows_on(table: Table, metric: str, reading: str, reference: str, folds: int) -> list[Row]:
+    """All methods, then all controls, on one metric in one reading."""
+    drawn, found = draws(table), []
+    rows = [_row(table, name, metric, reading, reference, folds, drawn) for name in table.columns]
+    for control in (False, True):
+        own = [row for row in rows if row.control == control]
+        p = holm(torch.tensor([row.p for row in own], dtype=torch.float64)).tolist()
+        found += [dataclasses.replace(row, p_holm=x) for row, x in zip(own, p, strict=True)]
+    return found
 
 
 def draws(table: Table) -> dict[str, Tensor]:
@@ -51,6 +55,7 @@ def _row(
     table: Table, name: str, metric: str, reading: str, reference: str, folds: int, drawn: dict[str, Tensor]
 ) -> Row:
     values, control = table.values(name), name in table.fixed
+    values = values[~values.isnan()]
     low, high = t_interval(values, CONFIDENCE)
     if name in drawn:
         ends = percentiles(drawn_mean(drawn[name], seed=SEED)[:, None], CONFIDENCE)

@@ -189,4 +189,5 @@ def held_words(recipe: "Recipe", data: Data, division: Division, weights: Weight
         "patience": f"{train.patience} validations" if train.patience else "the whole budget",
         "precision": "float32" if train.precision == "no" else train.precision,
         "threads": str(train.threads),
+        **({"geometry": "training classes of the fold beside the test part"} if recipe.geometry else {}),
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from isometry.bench.cell import Outcome
 from isometry.bench.findings import SEPARATED, Findings, Method, Trial
+from isometry.bench.geometry import effects_of, geometry_rows
 from isometry.bench.readings import Readings, Table, readings_of
 from isometry.bench.sensitivity import knobs_of
 from isometry.bench.shelf import Shelf
@@ -62,6 +63,8 @@ def findings_of(study: "Study", shelf: Shelf, plan: "Plan", readings: Readings |
         command="",
         version=__version__,
         outcomes=outcomes,
+        geometry=geometry_rows(readings, recipe.reference, folds),
+        effects=effects_of(recipe.cards, readings, recipe.final.seeds) if readings.geometry else (),
     )
 
 

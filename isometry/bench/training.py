@@ -46,6 +46,7 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
     torch.set_num_threads(study.recipe.train.threads)
     start, run = time.perf_counter(), None
     found: dict[str, float] = {}
+    shape: dict[str, float] = {}
     tensors: dict[str, Tensor] = {}
     state, message = "done", ""
     with warnings.catch_warnings():
@@ -59,6 +60,7 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
                 state, message = "collapsed", f"mean cosine {alike(held.z):.4f} at step {run.best_step}"
             elif cell.tested:
                 tensors = {"z": run.test()}
+                shape = run.geometry() if study.recipe.geometry else {}
         except OSError:
             raise
         except Diverged as error:
@@ -76,6 +78,7 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
         parameters=run.parameters if run else 0,
         message=message,
         environment=environment(),
+        geometry=shape,
     )
     return outcome, tensors
 

@@ -1,6 +1,7 @@
 """Training of a whole model, trunk included, as a run of `isometry.training` in a folder that it can be taken up from."""
 
 import json
+import math
 import shutil
 import time
 from pathlib import Path
@@ -15,6 +16,9 @@ from isometry.bench.cell import Cell
 from isometry.bench.heads import seeded
 from isometry.config import Config
 from isometry.data import Data
+from isometry.diagnostics import Side, values
+from isometry.diagnostics.pairs import partners, stretches
+from isometry.diagnostics.pictures import side
 from isometry.embedder import Ready, load, untrained
 from isometry.evaluation import Embeddings
 from isometry.training import SELECTED_BY, STATE, Diverged, Training
@@ -88,6 +92,16 @@ class WholeTraining:
         """The test part by the best weights."""
         return self._embedded(load(self.folder), self.splits.test)
 
+    def geometry(self) -> dict[str, float]:
+        """What the best weights do to the classes that they were trained on, beside those of the test part.
+
+        "L95 trunk" is that of the way from the pictures to h, whose scale is the trunk's own affair.
+        """
+        ready = load(self.folder).to(self.training.accelerator.device)
+        seen, unseen = (side(ready, data, workers=0) for data in (self.splits.train, self.splits.test))
+        found = values(seen=seen, unseen=unseen, head=ready.to(torch.device("cpu")).model.head)
+        return {**found, "L95 trunk": stretch_to_h(unseen)}
+
     def _embedded(self, ready: Ready, data: Data) -> Float[Tensor, "n d"]:
         z, index = ready.to(self.training.accelerator.device).embed(data)
         if len(index) < len(data):
@@ -114,6 +128,14 @@ class WholeTraining:
             value = row["validation"][SELECTED_BY]
             self.curve.append({"step": row["step"], "seconds": self.seconds, "validation": value})
             checkpoint.write(self.folder / CURVE, json.dumps(self.curve))
+
+
+def stretch_to_h(side: Side) -> float:
+    """The 95th percentile of ‖h_i − h_j‖ / ‖x_i − x_j‖ over an item and one of its class, its nearest in h, and any."""
+    if side.h is None or side.x is None:
+        return math.nan
+    found = stretches(side.x, side.h, *partners(side.y, side.h, 0))
+    return float(found.flatten().nanquantile(0.95))
 
 
 def settings(study: "Study", cell: Cell) -> Config:

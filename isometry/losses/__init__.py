@@ -30,6 +30,7 @@ from .n_pair import NPair
 from .nca import NCA
 from .norm_softmax import NormSoftmax
 from .nt_xent import NTXent
+from .on_branch import OnBranch
 from .p2s_grad import P2SGrad
 from .pnp import PNP, PNPO, PNPDq, PNPDs, PNPIb, PNPIu
 from .precision_at_k import PrecisionAtK
@@ -63,8 +64,8 @@ __all__ = ["DAMLRRM", "HAPPIER", "NCA", "PNP", "PNPO", "ROADMAP", "S2SD", "AllTr
            "EasyPositive", "EasyPositiveSemiHard", "FastAP", "GeneralPairWeighting", "GeneralizedLiftedStructure",
            "Hardest", "Heaviside", "Histogram", "Instance", "IntraPairVariance", "InvariantSpread", "LiftedStructure",
            "LiftedWeights", "LogRatio", "Margin", "Matryoshka", "MultiSimilarity", "MultiSimilarityWeights", "NPair",
-           "NTXent", "NormSoftmax", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PrecisionAtK", "ProxyAnchor",
-           "ProxyNCA", "ProxyNCAPlusPlus", "RankedList", "RankedListSimple", "RecallAtK", "RelationalDistillation",
+           "NTXent", "NormSoftmax", "OnBranch", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PrecisionAtK",
+           "ProxyAnchor", "ProxyNCA", "ProxyNCAPlusPlus", "RankedList", "RankedListSimple", "RecallAtK", "RelationalDistillation",
            "SelectivelyContrastive", "SemiHard", "Sigmoid", "SimilarityDistillation", "SmoothAP", "Soft",
            "SoftMargin", "SoftTriple", "SphereFace", "SplineWeights", "SubCenterArcFace", "SupCon",
            "ThresholdConsistentMargin", "Triplet", "TupletMargin", "UpperBound"]  # fmt: skip

@@ -17,6 +17,7 @@ NAMES = {
     "similarity": "Similarity",
     "classes": "Mistakes",
     "curves": "Learning",
+    "geometry": "New classes",
     "settings": "Settings",
     "reading": "How to read this",
 }
@@ -35,6 +36,7 @@ def render(record: Record) -> str:
         sections.similarity(record),
         sections.classes(record, albums),
         sections.curves(record),
+        sections.geometry(record),
         sections.settings(record),
         sections.reading(record),
     )

@@ -1,5 +1,6 @@
 """`isometry bench` as a user meets it: wrong input is one line and exit code 2, and nothing is left half-written."""
 
+import os
 import signal
 import sys
 
@@ -69,13 +70,12 @@ def test_no_time_means_no_training_and_says_so(bench, tmp_path):
 
 
 def test_a_dry_run_says_what_works_and_keeps_nothing(bench, tmp_path):
-    recipe = (tmp_path / "tiny.toml").read_text()
+    with open(tmp_path / "tiny.toml", "a") as file:
+        file.write('[[methods]]\nloss = "Triplet()"\nsampler = "Plain(batch_size=8)"\n')
     before = sorted(tmp_path.rglob("*"))
     out, _ = bench("tiny.toml", "--data-root", ".", "--workers", "0", "--dry-run")
     assert "works  Contrastive" in out
-    assert "2 of 2 methods work" in out
-    (tmp_path / "tiny.toml").write_text(recipe + '[[methods]]\nloss = "Triplet()"\nsampler = "Plain(batch_size=8)"\n')
-    bench("tiny.toml", "--data-root", ".", "--workers", "0", "--dry-run")
+    assert "3 of 3 methods work" in out
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -89,6 +89,10 @@ def test_a_dry_run_says_what_works_and_keeps_nothing(bench, tmp_path):
         (["tiny.toml", "--only", "Contrastve", "--data-root", "."], "Did you mean 'Contrastive'?"),
         (["tiny.toml", "--add", "Tripplet()", "--data-root", "."], "Triplet"),
         (["tiny.toml", "--store", "nonsense", "--data-root", "."], "--store is a database's URL"),
+        (["tiny.toml", "--out", "tiny.toml", "--data-root", "."], "The folder tiny.toml cannot be made"),
+        (["tiny.toml", "--out", "tiny.toml/in", "--data-root", "."], "tiny.toml is a file. Name another one."),
+        (["tiny.toml", "--cache", "tiny.toml", "--data-root", "."], "The folder tiny.toml cannot be made"),
+        (["emoji"], "give --data-root"),
         (["tiny.toml", "--trials", "0"], "--trials"),
         (["tiny.toml", "--workers", "-1"], "--workers"),
         (["tiny.toml", "--limit", "soon"], "--limit"),
@@ -96,10 +100,18 @@ def test_a_dry_run_says_what_works_and_keeps_nothing(bench, tmp_path):
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )
-def test_wrong_input_is_one_line(bench, words, said):
+def test_wrong_input_is_one_line_and_leaves_nothing_behind(bench, words, said, tmp_path):
     _, err = bench(*words, code=2)
     assert said in err
     assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_is_refused_at_once(bench, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    _, err = bench("tiny.toml", "--data-root", ".", "--out", "closed/out", code=2)
+    assert "closed may not be written to" in err
 
 
 def test_shipped_recipes_are_found_by_name_from_anywhere(tmp_path, monkeypatch):

@@ -12,11 +12,11 @@ CLASSES, DIM = 6, 5
 
 
 def default_texts():
-    """`Name()` of every exported Term that is not abstract: a new file is picked up by itself."""
+    """`Name()` of every exported Term that needs no more than embeddings: a new file is picked up by itself."""
     for package in (losses, regularisers):
         for name in package.__all__:
             thing = getattr(package, name)
-            if isinstance(thing, type) and issubclass(thing, Term):
+            if isinstance(thing, type) and issubclass(thing, Term) and not getattr(thing, "reads_model", False):
                 yield f"{name}()"
 
 

@@ -1,6 +1,7 @@
 """Numbers as the page and the tables print them: true minus signs, intervals in brackets, a dash where there is none."""
 
 import math
+from collections.abc import Iterable
 
 from isometry.report.text import Number, number
 
@@ -26,13 +27,23 @@ def signed(value: Number, digits: int = 3) -> str:
     return f"+{text}" if math.isfinite(value) and round(value, digits) > 0 else text
 
 
-def bracket(low: Number, high: Number) -> str:
+def digits_for(values: Iterable[float]) -> int:
+    """Digits after the point that give the largest of these values three that count; three of those near 1.
+
+    >>> digits_for([0.512, 0.03]), digits_for([0.0123]), digits_for([24.1]), digits_for([])
+    (3, 4, 1, 3)
+    """
+    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+    return 3 if largest == 0 or 0.1 <= largest < 10 else min(6, max(1, 2 - math.floor(math.log10(largest))))
+
+
+def bracket(low: Number, high: Number, digits: int = 3) -> str:
     """An interval; nothing where it is not known.
 
     >>> bracket(0.4, 0.43), bracket(float("nan"), 1)
     ('[0.400, 0.430]', '')
     """
-    return f"[{plain(low)}, {plain(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
+    return f"[{plain(low, digits)}, {plain(high, digits)}]" if math.isfinite(low) and math.isfinite(high) else ""
 
 
 def signed_bracket(low: Number, high: Number) -> str:

@@ -20,6 +20,7 @@ NAMES = {
     "failures": "Failures",
     "ranks": "Ranks",
     "verdicts": "Verdicts",
+    "geometry": "Geometry",
     "held": "Held constant",
     "reading": "How to read this",
 }
@@ -40,10 +41,12 @@ def render(findings: Findings, ranks: sections.Ranks | None = None) -> str:
         sections.failures(view),
         sections.rank_diagram(view, ranks),
         sections.verdicts(view),
+        sections.geometry(view),
         sections.held(view),
         sections.reading(view),
     ))  # fmt: skip
-    links = "".join(f'<a href="#{key}">{name}</a>' for key, name in NAMES.items())
+    shown = {key: name for key, name in NAMES.items() if f'<section id="{key}"' in body}
+    links = "".join(f'<a href="#{key}">{name}</a>' for key, name in shown.items())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'

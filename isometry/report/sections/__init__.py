@@ -3,6 +3,7 @@
 from .classes import classes as classes
 from .curves import curves as curves
 from .gallery import gallery as gallery
+from .geometry import geometry as geometry
 from .headline import headline as headline
 from .headline import results as results
 from .headline import settings as settings

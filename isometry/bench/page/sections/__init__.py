@@ -3,6 +3,7 @@
 from .budget import budget as budget
 from .cost import cost as cost
 from .failures import failures as failures
+from .geometry import geometry as geometry
 from .headline import headline as headline
 from .held import held as held
 from .leaderboard import leaderboard as leaderboard
