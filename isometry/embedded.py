@@ -1,6 +1,6 @@
 """What a model returns: the embedding, and what some terms read besides it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -11,7 +11,8 @@ class Embedded(NamedTuple):
     Attributes:
         z: embeddings `[n d]`. h: the head's input `[n p]`, before its layer norm. branches: further embeddings `[n d_b]`.
         model: what made them, and has the `head`: for terms that look at the map itself. images: what the model was
-            given (features, where a head is trained on them); None where they are not at hand.
+            given (features, where a head is trained on them); None where they are not at hand. trace: what the head
+            keeps of making z, for terms that need more of it, so that nothing is made twice.
     """
 
     z: Tensor
@@ -19,6 +20,7 @@ class Embedded(NamedTuple):
     branches: tuple[Tensor, ...] = ()
     model: nn.Module | None = None
     images: Tensor | None = None
+    trace: Any = None
 
 
 def wrap(output: "Embedded | Tensor") -> Embedded:

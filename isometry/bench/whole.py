@@ -167,4 +167,5 @@ def settings(study: "Study", cell: Cell) -> Config:
         precision=train.precision,
         seed=cell.seed,
         tracker="none",
+        geometry=0,
     )

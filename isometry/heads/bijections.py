@@ -6,7 +6,7 @@ permutation.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -223,6 +223,14 @@ def bounded(raw: Tensor, clamp: float) -> Tensor:
     return clamp * torch.tanh(raw / clamp)
 
 
+class Made(NamedTuple):
+    """What a flow made of points: z, log |det J|, and what each step keeps for the derivative of the inverse."""
+
+    z: Rows
+    log_det: Float[Tensor, " n"]
+    kept: list[Any]
+
+
 class Chain(nn.Module):
     """Steps one after the other: a flow F of R^d onto itself. In float32 under autocast, in float64 for float64."""
 
@@ -256,14 +264,19 @@ class Chain(nn.Module):
         The steps' own derivatives are taken in reverse order, at the points that the way there went through, so that it
         costs about one pass more.
         """
-        z, log_det, kept = self.traced(x)
+        made = self.traced(x)
+        return *made[:2], self.pull(made)
+
+    def pull(self, made: "Made") -> Rows:
+        """J⁻¹u at points that were traced."""
+        z, _, kept = made
         with full_precision(z):
             v = functional.normalize(z)
             for step, held in zip(self.backwards(), reversed(kept), strict=True):
                 v = step.pulled(v, held)
-        return z, log_det, v
+        return v
 
-    def traced(self, x: Rows) -> tuple[Rows, Float[Tensor, " n"], list[Any]]:
+    def traced(self, x: Rows) -> "Made":
         """z, log |det J|, and what each step keeps."""
         x, kept = single(x), []
         log_det: Any = x.new_zeros(x.shape[0])
@@ -272,7 +285,7 @@ class Chain(nn.Module):
                 x, term, held = step.traced(x)
                 log_det = log_det + term
                 kept.append(held)
-        return x, log_det, kept
+        return Made(x, log_det, kept)
 
     def backwards(self) -> list[Step]:
         """The steps, last first."""

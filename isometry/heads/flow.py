@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isometry.embedded import Embedded
 from isometry.heads.bijections import Chain, Permutation, Step
 from isometry.heads.head import Head
 
@@ -62,6 +63,12 @@ class Flow(Head):
 
     def project(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
         return self.first.flow(self.layer(h))
+
+    def embedded(self, h: Float[Tensor, "n p"]) -> Embedded:
+        """What training sees; its trace is x, and what either flow made of it (None for a second one that is not there)."""
+        x = self.start(h)
+        made, beside = self.first.traced(x), None if self.mate is None else self.mate.traced(x)
+        return Embedded(made.z, h, () if beside is None else (beside.z,), trace=(x, made, beside))
 
     def branches(self, h: Float[Tensor, "n p"]) -> tuple[Tensor, ...]:
         return () if self.mate is None else (self.mate.flow(self.layer(h)),)

@@ -51,21 +51,25 @@ class Local:
 
 
 class FlowLocal(Local):
-    """A flow at points: exact, in about two passes."""
+    """A flow at points: exact, in about two passes; one of them is saved where what it `made` of them is at hand."""
 
-    def __init__(self, flow: Any, x: Float[Tensor, "n d"], draw: Draw) -> None:
+    def __init__(self, flow: Any, x: Float[Tensor, "n d"], draw: Draw, made: Any = None) -> None:
         super().__init__(flow.flow, x, x.shape[1], flow, draw)
-        self.flow = flow
+        self.flow, self.made = flow, made
 
     def at(self, x: Tensor, draw: Draw) -> "FlowLocal":
         return FlowLocal(self.flow, x, draw)
 
     def log_volume(self, by: Any) -> Float[Tensor, " n"]:
-        return self.flow.with_log_det(self.x)[1] / self.x.shape[1]
+        log_det = self.flow.with_log_det(self.x)[1] if self.made is None else self.made.log_det
+        return log_det / self.x.shape[1]
 
     def on_sphere(self, by: Any) -> Float[Tensor, " n"]:
         """log vol J_u = log |det J| + log ‖J⁻¹u‖ − (d − 1) log ‖z‖."""
-        z, log_det, back = self.flow.pulled_back(self.x)
+        made = self.made
+        z, log_det, back = (
+            self.flow.pulled_back(self.x) if made is None else (made.z, made.log_det, self.flow.pull(made))
+        )
         directions = z.shape[1] - 1
         return (log_det + volume.log_length(back)) / directions - volume.log_length(z)
 

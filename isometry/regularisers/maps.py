@@ -20,7 +20,7 @@ def head(embedded: Embedded, draw: Draw, detach: bool = False) -> Local:
     """
     top, h = _head(embedded), _features(embedded, detach)
     if hasattr(top, "pulled_back"):
-        return FlowLocal(top.first, top.start(h), draw)
+        return _flow(top.first, embedded, 1, draw, detach) or FlowLocal(top.first, top.start(h), draw)
     x = top.normed(h)
     if top.slope is not None:
         return LinearLocal(top.project, top.slope, x, top, draw)
@@ -36,7 +36,8 @@ def second(embedded: Embedded, draw: Draw, detach: bool = False) -> Local:
     top = _head(embedded)
     if getattr(top, "mate", None) is None:
         raise ValueError(f"The head {top!r} has no second flow: take one such as RealNVP(second=True).")
-    return FlowLocal(top.mate, top.start(_features(embedded, detach)), draw)
+    at = _flow(top.mate, embedded, 2, draw, detach)
+    return at or FlowLocal(top.mate, top.start(_features(embedded, detach)), draw)
 
 
 def model(embedded: Embedded, draw: Draw, detach: bool = False) -> Local:
@@ -73,6 +74,13 @@ def _head(embedded: Embedded) -> Any:
             "of an Embedder, as training does."
         )
     return top
+
+
+def _flow(flow: Any, embedded: Embedded, which: int, draw: Draw, detach: bool) -> FlowLocal | None:
+    """A flow where it has been run, with what it made; None where that is not at hand, or features are to be held."""
+    if embedded.trace is None or detach:
+        return None
+    return FlowLocal(flow, embedded.trace[0], draw, embedded.trace[which])
 
 
 def _features(embedded: Embedded, detach: bool) -> Tensor:

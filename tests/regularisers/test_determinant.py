@@ -9,6 +9,7 @@ from torch import nn
 import isometry
 from isometry import losses
 from isometry.bench.heads import Top
+from isometry.heads.bijections import Made
 from isometry.model import Embedder
 from isometry.ops import volume
 from isometry.regularisers import (
@@ -68,13 +69,12 @@ class Scaled(nn.Module):
     def flow(self, x):
         return self.c * self.inner.flow(x)
 
-    def with_log_det(self, x):
-        z, log_det = self.inner.with_log_det(x)
-        return self.c * z, log_det + x.shape[1] * math.log(self.c)
+    def traced(self, x):
+        made = self.inner.traced(x)
+        return Made(self.c * made.z, made.log_det + x.shape[1] * math.log(self.c), [made])
 
-    def pulled_back(self, x):
-        z, log_det, back = self.inner.pulled_back(x)
-        return self.c * z, log_det + x.shape[1] * math.log(self.c), back / self.c
+    def pull(self, made):
+        return self.inner.pull(made.kept[0]) / self.c
 
 
 @pytest.mark.parametrize("head", [FLOW, "RealNVP(dim=7)", "NICE(dim=6)", "Glow(dim=6)"])
