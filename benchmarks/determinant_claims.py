@@ -29,6 +29,8 @@ TWINS = ("Frobenius", "whole Frobenius", "largest stretch", "even stretch", "ani
 PART = 0.02
 """The smallest change of a length or a stretch that matters, of the twin's value."""
 UNTESTED = "not tested"
+ON_LINEAR = ("flow", "anisotropy")
+"""Forms that are held against the plain linear head; the others against the flow with λ = 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +91,22 @@ CLAIMS = (
 )  # fmt: skip
 WITHOUT = (
     "the flow’s Frobenius norm", "that of the whole map", "the flow’s largest stretch", "what stretches pairs more than others",
-    "what stretches some directions more than others",
+    "what a linear head stretches in some directions more than others",
 )  # fmt: skip
+
+
+def twin_of(form: str) -> str:
+    """The form without what this one adds."""
+    return "plain" if form in ON_LINEAR else "flow"
+
+
 OWN = tuple(
-    Claim(sentence=f"Without a determinant: {name}, {what}, is kept small ({said}).", measure=measure, variants=(name,))
+    Claim(
+        sentence=f"Without a determinant: {name}, {what}, is kept small ({said}).",
+        measure=measure,
+        variants=(name,),
+        twin=twin_of(name),
+    )
     for name, what in zip(TWINS, WITHOUT, strict=True)
     for measure, said in ((MAP, "MAP@R"), (WHOLE, "end to end"))
 )

@@ -2,7 +2,7 @@
 
 import math
 
-from determinant_claims import HOSTS, MAP, OURS, PAIRS, PAPER, R1, RATIO, TWINS, WHOLE, pooled
+from determinant_claims import HOSTS, MAP, OURS, PAIRS, PAPER, R1, RATIO, TWINS, WHOLE, pooled, twin_of
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -23,7 +23,9 @@ SHOWN = (MAP, R1, RATIO, WHOLE)
 def effects_figure(findings: Findings) -> Figure | None:
     """A panel a measure: differences from λ = 0 of each form, for each loss and over all; None where there are none."""
     known = {
-        (e.method, e.measure): e for e in findings.effects if e.twin.endswith(", flow") and math.isfinite(e.difference)
+        (e.method, e.measure): e
+        for e in findings.effects
+        if e.twin.endswith(f", {twin_of(e.method.rpartition(', ')[2])}") and math.isfinite(e.difference)
     }
     forms = [f for f in FORMS if any((f"{h}, {f}", m) in known for h in HOSTS for m in SHOWN)]
     hosts = [h for h in HOSTS if any((f"{h}, {f}", m) in known for f in forms for m in SHOWN)]
@@ -38,7 +40,7 @@ def effects_figure(findings: Findings) -> Figure | None:
                 shift = 0.7 * (k / max(1, len(forms) - 1) - 0.5) if len(forms) > 1 else 0.0
                 for at, host in enumerate(hosts):
                     _interval(axes, known.get((f"{host}, {form}", measure)), at + shift, COLOURS[form], "o")
-                _interval(axes, pooled(findings, measure, form), len(hosts) + shift, COLOURS[form], "D")
+                _interval(axes, pooled(findings, measure, form, twin_of(form)), len(hosts) + shift, COLOURS[form], "D")
             axes.axhline(len(hosts) - 0.5, color="#cccccc", linewidth=0.8)
             axes.set_xlabel(f"{measure_name(measure)}, difference from λ = 0")
             axes.spines[["top", "right"]].set_visible(False)

@@ -29,6 +29,7 @@ from determinant_claims import (
     Pooled,
     pooled,
     ruled,
+    twin_of,
 )  # fmt: skip
 from determinant_figures import effects_figure, stretch_figure
 from leaderboard import slim
@@ -134,9 +135,9 @@ def over_losses(findings: Findings) -> str:
     known = [v for v in ORDER if v in PAPER + OURS + TWINS] + ["flow"]
     rows = []
     for variant in known:
-        found = {m: pooled(findings, m, variant, "plain" if variant == "flow" else "flow") for m in SHOWN}
+        found = {m: pooled(findings, m, variant, twin_of(variant)) for m in SHOWN}
         if any(found.values()):
-            name = "flow, λ = 0, − linear head" if variant == "flow" else f"{variant} − flow, λ = 0"
+            name = f"{variant} − {'linear head' if twin_of(variant) == 'plain' else 'flow'}, λ = 0"
             rows.append("| " + " | ".join([name, *(map(one_pooled, found.values())), cost(findings, variant)]) + " |")
     if not rows:
         return "Not enough has run: a pooled difference takes two losses and two seeds."
@@ -161,7 +162,7 @@ def one_pooled(t: Pooled | None) -> str:
 def cost(findings: Findings, variant: str) -> str:
     """Processor time of a training with this form over that with λ = 0."""
     seconds = {m.name: m.seconds for m in findings.methods}
-    twin = "plain" if variant == "flow" else "flow"
+    twin = twin_of(variant)
     both = [(seconds.get(f"{h}, {variant}", math.nan), seconds.get(f"{h}, {twin}", math.nan)) for h in HOSTS]
     ratios = sorted(one / other for one, other in both if math.isfinite(one / other))
     return times(ratios[len(ratios) // 2]) if ratios else NONE
