@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isometry.bench.cell import Cell, Outcome
+from isometry.bench.cell import Cell, Outcome, own_code
 from isometry.bench.findings import CONCATENATED, SEPARATED
 from isometry.bench.shelf import Shelf
 from isometry.bench.study import device
@@ -266,5 +266,6 @@ def measured(shelf: Shelf, jobs: Mapping[str, Callable[[], Arrays]]) -> dict[str
 
 
 def key_of(what: str, parts: Sequence[str], metrics: Sequence[str]) -> str:
-    text = json.dumps([what, READING, EVALUATION, list(parts), list(metrics)])
+    own = own_code(*metrics)
+    text = json.dumps([what, READING, EVALUATION, list(parts), list(metrics), *([own] if own else [])])
     return hashlib.sha256(text.encode()).hexdigest()[:24]

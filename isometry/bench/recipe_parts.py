@@ -216,8 +216,8 @@ def placed_in(source: str, root: str | Path | None, who: str) -> str:
         return source
     folder = Path(path).expanduser()
     if root is None and (path == "." or not folder.exists()):
-        inside = "." if path == "." else f"the folder that holds {path}"
-        raise FileNotFoundError(f"{who} reads {source!r}, and there is no such folder here: give --data-root {inside}.")
+        inside = "names the one that holds them." if path == "." else f"names the folder that holds {path}."
+        raise FileNotFoundError(f"{who} reads {source!r}, and there is no such folder here: --data-root {inside}")
     folder = folder if root is None else Path(root).expanduser() / folder
     if not folder.exists():
         raise FileNotFoundError(f"{who} reads {source!r}, and there is no {folder}: is --data-root {root} right?")

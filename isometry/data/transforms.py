@@ -4,8 +4,10 @@ Photographs are changed one by one, in the workers that decode them (`PerImage`,
 small pictures in memory are changed a batch at a time, each in its own way (`PerBatch`).
 """
 
+import functools
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -57,12 +59,16 @@ class RandomCrop(PerImage):
     flip: float = 0.5
 
     def __post_init__(self) -> None:
-        from torchvision.transforms import v2
-
         if self.size < 1 or not 0 < self.smallest <= 1 or not 0 <= self.flip <= 1:
             raise ValueError(f"{self!r} needs size ≥ 1, 0 < smallest ≤ 1 and 0 ≤ flip ≤ 1.")
+
+    @functools.cached_property
+    def steps(self) -> Callable[[Picture], Picture]:
+        """torchvision's, which are slow to import: when they are first needed."""
+        from torchvision.transforms import v2
+
         crop = v2.RandomResizedCrop(self.size, scale=(self.smallest, 1.0), antialias=True)
-        self.steps = v2.Compose([crop, v2.RandomHorizontalFlip(self.flip)])
+        return v2.Compose([crop, v2.RandomHorizontalFlip(self.flip)])
 
     def forward(self, image: Picture) -> Picture:
         return self.steps(image)
@@ -86,12 +92,20 @@ class CentreCrop(PerImage):
     resize: int = 0
 
     def __post_init__(self) -> None:
+        if not 1 <= self.size <= self.shorter:
+            raise ValueError(f"{self!r} needs 1 ≤ size ≤ resize.")
+
+    @property
+    def shorter(self) -> int:
+        """The shorter side before cutting."""
+        return self.resize or round(self.size * 8 / 7)
+
+    @functools.cached_property
+    def steps(self) -> Callable[[Picture], Picture]:
+        """torchvision's, which are slow to import: when they are first needed."""
         from torchvision.transforms import v2
 
-        resize = self.resize or round(self.size * 8 / 7)
-        if not 1 <= self.size <= resize:
-            raise ValueError(f"{self!r} needs 1 ≤ size ≤ resize.")
-        self.steps = v2.Compose([v2.Resize(resize, antialias=True), v2.CenterCrop(self.size)])
+        return v2.Compose([v2.Resize(self.shorter, antialias=True), v2.CenterCrop(self.size)])
 
     def forward(self, image: Picture) -> Picture:
         return self.steps(image)

@@ -43,10 +43,12 @@ class Determinant(Term):
             of a head that has two), or `model` (pictures to embeddings, run once more).
         volume: what R is. points: further points, which count as the real ones do.
         floor: how far below its start R is let go. detach: trains the head alone, not what is below it.
-        seed: of probes and further points; `observe` turns to the next step's.
+        seed: of probes and further points; `observe` turns to the next step's. every: in training, only every so many steps,
+            and counted as often then: cheaper by as much, and the same on average (as Karras et al., CVPR 2020, do with
+            theirs).
 
     Raises:
-        ValueError: for embeddings that do not say which model made them.
+        ValueError: for embeddings that do not say which model made them, or `every` below 1.
     """
 
     of: Map = head
@@ -55,15 +57,19 @@ class Determinant(Term):
     floor: float | None = -1.0
     detach: bool = False
     seed: int = 0
+    every: int = 1
 
     reads_model: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        self.noise = Noise(seed=self.seed)
+        if self.every < 1:
+            raise ValueError(f"{self!r}: every is 1 or more: a number of steps.")
+        self.noise, self.due = Noise(seed=self.seed), True
         self.start: Tensor
         self.register_buffer("start", torch.tensor(math.nan, dtype=torch.float64))
 
     def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
+        self.due = self.every == 1 or int(self.noise.step) % self.every == 0
         self.noise.advance()
 
     def forward(
@@ -78,6 +84,8 @@ class Determinant(Term):
     ) -> Tensor:
         whole = wrap(embedded)
         z = check_embeddings(whole.z)
+        if not self.due:
+            return z.new_zeros((), dtype=torch.promote_types(z.dtype, torch.float32))
         ids = distributed.own_ids(len(z), z.device) if ids is None else ids
         with torch.enable_grad(), torch.autocast(z.device.type, enabled=False):
             r, count = self.values(whole, y, ids)
@@ -86,7 +94,7 @@ class Determinant(Term):
             if self.floor is not None:
                 self.start.copy_(torch.where(self.start.isnan(), self.seen.double(), self.start))
                 value = self.hinged(value - (self.start + self.floor).to(value.dtype))
-        value = value.to(torch.promote_types(z.dtype, torch.float32))
+        value = self.every * value.to(torch.promote_types(z.dtype, torch.float32))
         return value if torch.is_grad_enabled() else value.detach()
 
     def values(

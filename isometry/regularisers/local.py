@@ -75,11 +75,19 @@ class FlowLocal(Local):
 
 
 class LinearLocal(Local):
-    """An affine map at points: one Jacobian serves all rows."""
+    """An affine map at points: one Jacobian serves all rows. z: what it made of them, where that is at hand."""
 
-    def __init__(self, f: volume.Map, slope: Tensor, x: Float[Tensor, "n p"], module: nn.Module, draw: Draw) -> None:
+    def __init__(
+        self,
+        f: volume.Map,
+        slope: Tensor,
+        x: Float[Tensor, "n p"],
+        module: nn.Module,
+        draw: Draw,
+        z: Float[Tensor, "n d"] | None = None,
+    ) -> None:
         super().__init__(f, x, len(slope), module, draw)
-        self.slope = slope.to(x.dtype)
+        self.slope, self.z = slope.to(x.dtype), z
 
     def at(self, x: Tensor, draw: Draw) -> "LinearLocal":
         return LinearLocal(self.f, self.slope, x, self.module, draw)
@@ -88,7 +96,7 @@ class LinearLocal(Local):
         return (volume.log_volume(self.slope) / min(self.slope.shape)).expand(len(self.x))
 
     def on_sphere(self, by: Any) -> Float[Tensor, " n"]:
-        z = self.f(self.x)
+        z = self.f(self.x) if self.z is None else self.z
         return volume.spherical_log_volume(self.slope, z) / directions(z.shape[1], self.slope.shape[1])
 
     def moments(self, probes: int) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:

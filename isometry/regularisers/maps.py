@@ -23,7 +23,8 @@ def head(embedded: Embedded, draw: Draw, detach: bool = False) -> Local:
         return _flow(top.first, embedded, 1, draw, detach) or FlowLocal(top.first, top.start(h), draw)
     x = top.normed(h)
     if top.slope is not None:
-        return LinearLocal(top.project, top.slope, x, top, draw)
+        z = None if detach else embedded.z.to(x.dtype)
+        return LinearLocal(top.project, top.slope, x, top, draw, z)
     return Local(top.project, x, top.dim, top, draw)
 
 

@@ -92,7 +92,7 @@ def test_a_dry_run_says_what_works_and_keeps_nothing(bench, tmp_path):
         (["tiny.toml", "--out", "tiny.toml", "--data-root", "."], "The folder tiny.toml cannot be made"),
         (["tiny.toml", "--out", "tiny.toml/in", "--data-root", "."], "tiny.toml is a file. Name another one."),
         (["tiny.toml", "--cache", "tiny.toml", "--data-root", "."], "The folder tiny.toml cannot be made"),
-        (["emoji"], "give --data-root"),
+        (["emoji"], "--data-root names"),
         (["tiny.toml", "--trials", "0"], "--trials"),
         (["tiny.toml", "--workers", "-1"], "--workers"),
         (["tiny.toml", "--limit", "soon"], "--limit"),

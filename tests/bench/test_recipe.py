@@ -118,7 +118,7 @@ def test_the_folder_of_the_data_lies_in_the_root(tmp_path):
     assert source("birds", tmp_path) == str(tmp_path / "birds")
     assert source(f"cub:{tmp_path}/birds", None) == f"cub:{tmp_path}/birds"
     assert source("hf:owner/name", tmp_path) == "hf:owner/name"
-    with pytest.raises(FileNotFoundError, match=r"x reads 'emoji:.', and .* give --data-root"):
+    with pytest.raises(FileNotFoundError, match=r"x reads 'emoji:.', and .* --data-root names"):
         source("emoji:.", None)
     with pytest.raises(FileNotFoundError, match=r"there is no .*bees: is --data-root .* right"):
         source("cub:bees", tmp_path)

@@ -347,3 +347,18 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(text, wrong):
 def test_settings_out_of_range_are_refused(text):
     with pytest.raises(ValueError, match=r"more|reach"):
         isometry.parse(text)
+
+
+def test_every_so_many_steps_is_the_same_on_average():
+    made, (h, y, ids) = top(), features()
+    steadily, seldom = (isometry.parse(f"Determinant(every={k}, floor=None)") for k in (1, 3))
+    found = []
+    for _ in range(6):
+        for term in (steadily, seldom):
+            term.observe(made(h), y, ids)
+        found.append([float(term(made(h), y, ids=ids).detach()) for term in (steadily, seldom)])
+    always, now_and_then = zip(*found, strict=True)
+    assert now_and_then[1:3] == now_and_then[4:] == (0, 0)
+    assert sum(now_and_then) == pytest.approx(sum(always), rel=1e-12)
+    with pytest.raises(ValueError, match="every is 1 or more"):
+        isometry.parse("Determinant(every=0)")
