@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,7 +89,12 @@ def train(
         training.resume()
     elif state.is_main_process:
         checkpoint.write(folder / CONFIG, chosen.to_toml())
-    training.fit()
+    try:
+        training.fit()
+    except ValueError:
+        if made and not training.step and state.is_main_process:  # nothing was learned: only the settings lie there
+            shutil.rmtree(folder)
+        raise
     if training.loader.unreadable:
         paths = sorted(f.path for f in training.loader.unreadable.values())
         tell({"note": f"left out of training, as they could not be read: {few(paths)}"})

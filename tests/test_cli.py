@@ -139,3 +139,21 @@ def test_wrong_input_is_one_line_and_exit_code_2(trained, case, monkeypatch, cap
     assert lines[0].startswith("isometry: ")
     assert says in lines[0]
     assert sorted(p.name for p in trained.iterdir()) == before
+
+
+def test_what_only_the_first_step_can_tell_leaves_nothing_either(trained, monkeypatch, capsys):
+    pictures(trained)
+    words = [
+        "train",
+        str(trained / "data"),
+        "--loss",
+        "Contrastive() + 0.05 * Dueling()",
+        "--out",
+        str(trained / "made"),
+    ]
+    monkeypatch.setattr(sys, "argv", ["isometry", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "no second flow" in capsys.readouterr().err.splitlines()[-1]
+    assert not (trained / "made").exists()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .text import Number, compact, escape
 
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 44
 
 
 def ticks(low: Number, high: Number, about: int = 5) -> list[float]:
