@@ -48,19 +48,22 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
     found: dict[str, float] = {}
     shape: dict[str, float] = {}
     tensors: dict[str, Tensor] = {}
-    state, message = "done", ""
+    state, message, seconds = "done", "", 0.0
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Some similarities are equal")  # the mean over all orders is taken
         try:
             run = HeadTraining(study, cell) if study.features is not None else WholeTraining(study, cell, folder)
-            run.fit()
+            try:
+                run.fit()
+            finally:
+                seconds = run.seconds
             held = run.validation()
             found = {name: float(result) for name, result in measure(held, SHOWN, samples=0).items()}
             if alike(held.z) > ALIKE and _value(run.validation(start=True)) > found[SELECTED_BY]:
                 state, message = "collapsed", f"mean cosine {alike(held.z):.4f} at step {run.best_step}"
             elif cell.tested:
                 tensors = {"z": run.test()}
-                shape = run.geometry() if study.recipe.geometry else {}
+                shape, message = shaped(run) if study.recipe.geometry else ({}, "")
         except OSError:
             raise
         except Diverged as error:
@@ -73,7 +76,7 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
         validation=found if state == "done" else {},
         curve=tuple(run.curve) if run else (),
         step=run.best_step if run else 0,
-        seconds=run.seconds if run else 0.0,
+        seconds=seconds,
         wall=time.perf_counter() - start,
         parameters=run.parameters if run else 0,
         message=message,
@@ -81,6 +84,14 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
         geometry=shape,
     )
     return outcome, tensors
+
+
+def shaped(run: HeadTraining | WholeTraining) -> tuple[dict[str, float], str]:
+    """The geometry of a trained model; none, and why, where it cannot be measured: the training itself is over."""
+    try:
+        return run.geometry(), ""
+    except ValueError as error:
+        return {}, f"no geometry: {one_line(error)}"
 
 
 def _unless_the_machine(error: Exception) -> None:
