@@ -5,6 +5,7 @@ the identity, keep its scales within a bound that the user sets, give J⁻¹u be
 float32 under autocast, and be exported as a plain graph.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 
@@ -12,9 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isometry import distributed
 from isometry.embedded import Embedded
 from isometry.heads.bijections import Chain, Permutation, Step
 from isometry.heads.head import Head
+from isometry.ops.mixed import single
 
 SEED = 20230501  # of the permutations: the same in every run, so that they are no source of noise between seeds
 
@@ -40,8 +43,8 @@ class Flow(Head):
         self.check_sizes()
         if self.dim < 2:
             raise ValueError(f"{self!r}: a flow needs dim of at least 2; for one dimension take Linear(dim=1).")
-        if not self.clamp > 0:
-            raise ValueError(f"{self!r}: the clamp bounds log scales, and is positive.")
+        if not 0 < self.clamp < math.inf:
+            raise ValueError(f"{self!r}: the clamp bounds log scales: it is positive and finite.")
         self.layer = nn.Linear(self.in_features, self.dim)
         self.first = self.made()
         self.mate = self.made() if self.second else None
@@ -66,9 +69,12 @@ class Flow(Head):
 
     def embedded(self, h: Float[Tensor, "n p"]) -> Embedded:
         """What training sees; its trace is x, and what either flow made of it (None for a second one that is not there)."""
-        x = self.start(h)
+        x = single(self.start(h))
         made, beside = self.first.traced(x), None if self.mate is None else self.mate.traced(x)
-        return Embedded(made.z, h, () if beside is None else (beside.z,), trace=(x, made, beside))
+        z = made.z
+        if beside is not None and distributed.ranks() > 1:
+            z = z + 0 * beside.z.sum()  # no weight without a gradient in any step: what averages them waits for all
+        return Embedded(z, h, () if beside is None else (beside.z,), trace=(x, made, beside))
 
     def branches(self, h: Float[Tensor, "n p"]) -> tuple[Tensor, ...]:
         return () if self.mate is None else (self.mate.flow(self.layer(h)),)

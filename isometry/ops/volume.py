@@ -13,8 +13,8 @@ from torch.nn import functional
 
 Map = Callable[[Tensor], Tensor]
 LEAST = 1e-12
-RIDGE = {torch.float64: 1e-14, torch.float32: 1e-6}
-"""What is added to JJᵀ, as a share of its mean diagonal, so that a map that loses a dimension has a finite volume."""
+RIDGE = 1e-6
+"""What is added to JJᵀ of float32, as a share of its mean diagonal, so that a map that loses a dimension has a finite volume."""
 
 
 def on_sphere(f: Map) -> Map:
@@ -47,7 +47,7 @@ def log_volume(j: Float[Tensor, "*n d p"]) -> Float[Tensor, "*n"]:
     >>> log_volume(torch.diag(torch.tensor([10.0, 0.01])).double())
     tensor(-2.3026, dtype=torch.float64)
     """
-    return _half_log_det(_root(j))
+    return _half_log_det(_root(j)).to(j.dtype)
 
 
 def spherical_log_volume(j: Float[Tensor, "*n d p"], z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
@@ -60,17 +60,24 @@ def spherical_log_volume(j: Float[Tensor, "*n d p"], z: Float[Tensor, "n d"]) ->
         across = j - u[:, :, None] * (u[:, None] @ j)
         return log_volume(across) - j.shape[-1] * log_length(z)
     root = _root(j)
+    u = u.to(root.dtype)
     pulled = torch.linalg.solve_triangular(root, u[..., None] if root.ndim == 3 else u.T, upper=False)
     along = log_length(pulled.squeeze(-1) if root.ndim == 3 else pulled.T)
-    return _half_log_det(root) + along - (d - 1) * log_length(z)
+    return (_half_log_det(root) + along).to(j.dtype) - (d - 1) * log_length(z)
 
 
 def _root(j: Float[Tensor, "*n d p"]) -> Float[Tensor, "*n k k"]:
-    """The Cholesky factor of the smaller Gram matrix of J."""
+    """The Cholesky factor of the smaller Gram matrix of J, in float64 where the device has it.
+
+    A Gram matrix squares what rounding leaves of a small singular value.
+    """
+    size, wide = min(j.shape[-2:]), j.device.type != "mps"
+    ridge = RIDGE if j.dtype != torch.float64 else 4 * size**2 * torch.finfo(torch.float64).eps
+    j = j.double() if wide else j
     g = j @ j.mT if j.shape[-2] <= j.shape[-1] else j.mT @ j
     mean = g.diagonal(dim1=-2, dim2=-1).mean(-1).detach()[..., None, None].clamp_min(LEAST**2)
     eye = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
-    return torch.linalg.cholesky_ex(g + RIDGE[g.dtype] * mean * eye)[0]
+    return torch.linalg.cholesky_ex(g + ridge * mean * eye)[0]
 
 
 def _half_log_det(root: Tensor) -> Tensor:

@@ -54,6 +54,8 @@ class Between(Points):
         """Which may be a neighbour of which."""
 
     def between(self, rows: Samples, noise: Noise) -> tuple[Tensor, Tensor] | None:
+        if not len(rows.z):
+            return None
         every, column = everyone(rows), torch.zeros(1, dtype=torch.int64, device=rows.z.device)
         parts, held = [], every.z.detach()
         for at in torch.arange(len(rows.z), device=rows.z.device).split(ROWS):

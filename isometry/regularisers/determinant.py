@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from isometry import distributed, engine
 from isometry.component import fresh
@@ -21,7 +21,7 @@ from isometry.regularisers.between import Points, Real
 from isometry.regularisers.maps import Map, head
 from isometry.regularisers.volumes import LocalVolume, Spherical
 from isometry.samples import Samples
-from isometry.term import Term, check_embeddings
+from isometry.term import Term, samples
 
 
 class Determinant(Term):
@@ -64,12 +64,17 @@ class Determinant(Term):
     def __post_init__(self) -> None:
         if self.every < 1:
             raise ValueError(f"{self!r}: every is 1 or more: a number of steps.")
-        self.noise, self.due = Noise(seed=self.seed), True
+        if isinstance(self.of, nn.Module) or not callable(self.of):
+            raise ValueError(
+                f"of={self.of!r} is no map. Write of=head, which finds the model's own; or second, or model."
+            )
+        self.noise, self.share = Noise(seed=self.seed), 1
         self.start: Tensor
-        self.register_buffer("start", torch.tensor(math.nan, dtype=torch.float64))
+        self.register_buffer("start", torch.tensor(math.nan))
 
     def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
-        self.due = self.every == 1 or int(self.noise.step) % self.every == 0
+        if self.every > 1:
+            self.share = 0 if int(self.noise.step) % self.every else self.every
         self.noise.advance()
 
     def forward(
@@ -83,18 +88,22 @@ class Determinant(Term):
         rows: Tensor | slice | None = None,
     ) -> Tensor:
         whole = wrap(embedded)
-        z = check_embeddings(whole.z)
-        if not self.due:
+        z = samples(whole.z, y, ids, weight).z
+        share, self.share = self.share, 1  # of one step only
+        if not share:
             return z.new_zeros((), dtype=torch.promote_types(z.dtype, torch.float32))
+        learns = torch.is_grad_enabled() and self.training and len(z) > 0
         ids = distributed.own_ids(len(z), z.device) if ids is None else ids
         with torch.enable_grad(), torch.autocast(z.device.type, enabled=False):
             r, count = self.values(whole, y, ids)
             value = engine.means(Cost(r=ratio((r * count).sum(1), count.sum(1))), weight)["r"]
             self.seen = value.detach()
             if self.floor is not None:
-                self.start.copy_(torch.where(self.start.isnan(), self.seen.double(), self.start))
-                value = self.hinged(value - (self.start + self.floor).to(value.dtype))
-        value = self.every * value.to(torch.promote_types(z.dtype, torch.float32))
+                start = torch.where(self.start.isnan(), self.seen.to(self.start.dtype), self.start)
+                if learns:
+                    self.start.copy_(start)
+                value = self.hinged(value - (start + self.floor).to(value.dtype))
+        value = share * value.to(torch.promote_types(z.dtype, torch.float32))
         return value if torch.is_grad_enabled() else value.detach()
 
     def values(

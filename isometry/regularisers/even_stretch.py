@@ -1,20 +1,26 @@
 """A one-sided penalty of uneven stretch between samples (ours; the question is that of "Determinant regularization for deep
 metric learning", OpenReview 2022)."""
 
+from typing import ClassVar
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from isometry import distributed
+from isometry import distributed, engine
 from isometry.cost import Cost, ratio
-from isometry.embedded import Embedded
-from isometry.term import Regulariser
+from isometry.embedded import Embedded, wrap
+from isometry.noise import Noise
+from isometry.samples import Samples
+from isometry.term import Term, everyone, samples
 
-LEAST = 1e-12  # of a squared distance: closer samples are left out
+SAME = 1e-10
+"""Squared distances below this part of the mean are those of duplicates, or of rounding."""
+LOT = 4  # the stream of the draw
 
 
-class EvenStretch(Regulariser):
+class EvenStretch(Term):
     """Keeps any two samples from being torn farther apart than pairs of this batch typically are.
 
     s_ij = log(‖u_i − u_j‖ / ‖h_i − h_j‖) is how much the head stretches what lies between two samples, with h its input and
@@ -23,8 +29,8 @@ class EvenStretch(Regulariser):
     together cost nothing, so that the host may contract classes. A map that stretches all pairs alike costs nothing, and
     the scales of z and of h change nothing.
 
-    It needs nothing of the head but its input, and no derivative. Every sample is compared with `partners` others, spread
-    evenly over the batch: O(n · partners · d).
+    It needs nothing of the head but its input, and no derivative. Samples are compared with `partners` of the batch of all ranks,
+    drawn anew each step by (seed, step, id): O(n · partners · d). Duplicates are left out.
 
     Ours, tried against the published volumes in the determinant study.
 
@@ -39,37 +45,62 @@ class EvenStretch(Regulariser):
     """
 
     partners: int = 128
+    seed: int = 0
+
+    reads_model: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.partners < 1:
             raise ValueError(f"{self!r}: a sample has at least one partner.")
+        self.noise = Noise(seed=self.seed)
 
-    def penalty(self, embedded: Embedded) -> Cost:
-        if embedded.h is None:
+    def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
+        self.noise.advance()
+
+    def forward(
+        self,
+        embedded: Embedded | Tensor,
+        y: Tensor,
+        *,
+        ids: Tensor | None = None,
+        weight: Tensor | None = None,
+        against: tuple[Tensor, ...] | None = None,
+        rows: Tensor | slice | None = None,
+    ) -> Tensor:
+        whole = wrap(embedded)
+        side = samples(whole.z, y, ids, weight)
+        if whole.h is None:
             raise ValueError(
                 "EvenStretch compares embeddings with the head's input; got embeddings alone: give Embedded(z, h)."
             )
-        u, h = functional.normalize(embedded.z, dim=1), embedded.h.to(embedded.z.dtype)
-        other = beside(len(u), self.partners, u.device)
-        after, before = squares(u, other), squares(h, other)
-        there = ((after > LEAST) & (before > LEAST)).to(u.dtype)
-        stretch = 0.5 * (after.clamp_min(LEAST).log() - before.clamp_min(LEAST).log())
-        pairs = distributed.add_up(there.sum())
-        typical = distributed.add_up((stretch * there).sum().detach()) / pairs.clamp_min(1)
-        excess = (stretch - typical).clamp_min(0).square() * there
-        return Cost(stretch=ratio(excess.sum(1), there.sum(1)))
+        ids = distributed.own_ids(len(side.z), side.z.device) if ids is None else ids
+        with torch.autocast(side.z.device.type, enabled=False):
+            z = side.z if side.z.dtype == torch.float64 else side.z.float()
+            both = torch.cat([functional.normalize(z, dim=1), whole.h.to(z.dtype)], 1)
+            mine = Samples(both, y, ids, weight)
+            terms = self.stretch(mine, self.drawn(everyone(mine)), z.shape[1])
+            return sum(engine.means(terms, weight).values(), start=z.new_zeros(()))
+
+    def drawn(self, every: Samples) -> Samples:
+        """The partners, by lot."""
+        column = torch.zeros(1, dtype=torch.int64, device=every.z.device)
+        lot = self.noise.numbers(every.ids, column, LOT)[:, 0]  # type: ignore[arg-type]
+        return every.take(lot.topk(min(self.partners, len(lot))).indices)
+
+    def stretch(self, rows: Samples, cols: Samples, d: int) -> Cost:
+        """[s − s̄]₊² over each row's partners. The first d columns of either side are u, the others h."""
+        after, before = (squares(rows.z[:, part], cols.z[:, part]) for part in (slice(d), slice(d, None)))
+        there = (after > SAME * after.detach().mean()) & (before > SAME * before.detach().mean())
+        there &= rows.ids[:, None] != cols.ids  # type: ignore[index]
+        counted = there.to(after.dtype) if cols.weight is None else there * cols.weight.to(after.dtype)
+        own = counted if rows.weight is None else counted * rows.weight[:, None].to(after.dtype)
+        s = 0.5 * (torch.where(there, after, 1).log() - torch.where(there, before, 1).log())
+        pairs = distributed.add_up(own.sum().detach())
+        typical = distributed.add_up((s.detach() * own).sum()) / pairs.clamp_min(torch.finfo(s.dtype).tiny)
+        excess = (s - typical.detach()).clamp_min(0).square()
+        return Cost(stretch=ratio((excess * counted).sum(1), counted.sum(1)))
 
 
-def beside(n: int, partners: int, device: torch.device) -> Int[Tensor, "n k"]:
-    """The rows that each of n rows is compared with: so many steps on in a circle, the steps spread evenly."""
-    count = max(min(partners, n - 1), 0)
-    steps = 1 + torch.arange(count, device=device) * max(n - 1, 1) // max(count, 1)
-    return (torch.arange(n, device=device)[:, None] + steps) % max(n, 1)
-
-
-def squares(x: Float[Tensor, "n d"], other: Int[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-    """Squared distances of each row to its partners."""
-    norms = x.square().sum(1)
-    if 4 * other.shape[1] > len(x) or not other.numel():  # a product of all with all is the cheaper
-        return (norms[:, None] + norms - 2 * x @ x.T).clamp_min(0).gather(1, other)
-    return torch.stack([norms + norms[at] - 2 * (x * x[at]).sum(1) for at in other.T], 1).clamp_min(0)
+def squares(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    """Squared distances."""
+    return (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp_min(0)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from isometry.caching import running_statistics_held
 from isometry.embedded import Embedded
@@ -50,6 +51,8 @@ def model(embedded: Embedded, draw: Draw, detach: bool = False) -> Local:
     Raises:
         ValueError: where pictures are not at hand, as in gradient caching.
     """
+    if detach:
+        raise ValueError("of=model looks at the trunk too: detach=True, which trains the head alone, is for of=head.")
     _head(embedded)
     whole, images = embedded.model, embedded.images
     if images is None:
@@ -61,8 +64,9 @@ def model(embedded: Embedded, draw: Draw, detach: bool = False) -> Local:
     x = x / 255 if images.dtype == torch.uint8 else x
 
     def run(x: Tensor) -> Tensor:
-        with running_statistics_held(whole):  # type: ignore[arg-type]
-            return whole(x).z  # type: ignore[misc]
+        kind = type(whole)  # its own forward: what wraps an instance's may turn half precision on again
+        with running_statistics_held(whole), sdpa_kernel(SDPBackend.MATH):  # type: ignore[arg-type]
+            return kind.forward(whole, x).z  # type: ignore[arg-type, union-attr]
 
     return Local(run, x.detach(), whole.head.dim, whole, draw)  # type: ignore[arg-type]
 

@@ -68,10 +68,10 @@ class LargestStretch(LocalVolume):
 class SpectralNorm(LocalVolume):
     """How much the layers may stretch wherever one looks: mean_k log(1 + σ_max(W_k)) over the map's weight matrices.
 
-    Where layers stand one after the other, Π σ_max(W_k) bounds the stretch of all; the layers of a flow stand beside an
-    identity, whose bound is Π (1 + σ_max(W_k)), and start at 0, which a log of the product would not take. A loose bound, of the
-    weights only: the same for every point, blind to the scale of z. Kernels of convolutions are taken as matrices. σ_max is
-    found by `steps` power steps.
+    Where linear layers stand one after the other, Π σ_max(W_k) bounds the stretch of all; the layers of a flow stand beside an
+    identity and start at 0, which a log of the product would not take: hence 1 +. A proxy and no bound (a coupling multiplies by
+    what it has read), of the weights only: the same for every point, blind to the scale of z. Kernels of convolutions are
+    taken as matrices. σ_max is found by `steps` power steps.
 
     Raises:
         ValueError: for fewer than one step.

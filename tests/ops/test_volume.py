@@ -140,3 +140,14 @@ def test_a_lost_dimension_is_finite():
     assert torch.isfinite(value)
     assert torch.isfinite(torch.autograd.grad(value, j)[0]).all()
     assert torch.isfinite(volume.log_length(torch.zeros(2, 3))).all()
+
+
+@pytest.mark.parametrize("rank", [8, 10])
+def test_a_map_that_loses_dimensions_has_a_finite_volume_in_single_precision(rank):
+    g = torch.Generator().manual_seed(rank)
+    j = (torch.randn(128, rank, generator=g) @ torch.randn(rank, 512, generator=g) / 512**0.5).requires_grad_()
+    z = torch.randn(6, 128, generator=g)
+    for found in (volume.log_volume(j), volume.spherical_log_volume(j, z).sum()):
+        (grad,) = torch.autograd.grad(found, j)
+        assert torch.isfinite(found)
+        assert torch.isfinite(grad).all()
