@@ -63,7 +63,10 @@ def test_forms_of_a_loss_are_searched_alike_but_for_the_factor(study, claims):
         for name, own in spaces.items():
             factors = [k for k in own if k.endswith(".factor")]
             assert len(factors) == (study.method(name).loss != study.method(f"{host}, plain").loss)
-            assert all(recipe.defaults_of(study, study.method(name))[k] == 0.05 for k in factors)
+            assert all(
+                recipe.defaults_of(study, study.method(name))[k] == (1.0 if name.endswith("anisotropy") else 0.05)
+                for k in factors
+            )
 
 
 @every
@@ -77,7 +80,7 @@ def test_a_card_compares_what_differs_in_one_thing(study, card):
     if method.loss == twin.loss:
         assert heads[0] != heads[1]
     else:
-        assert method.loss.startswith(f"{twin.loss} + 0.05*")
+        assert method.loss.startswith((f"{twin.loss} + 0.05*", f"{twin.loss} + 1.0*Determinant(volume=Anisotropy"))
         assert heads[0].replace(", second=True", "") == heads[1]
     assert card.claim.endswith(".")
     assert card.source.rstrip("0123456789") != card.source
@@ -89,12 +92,12 @@ def made(shift, *, hosts, forms=("log-det", "dueling", "spherical"), noise=0.001
     for host in hosts:
         for form in (*forms, "flow"):
             for measure in ("MAPAtR()", "Recall(k=1)", "r*/r", "L95", "L95 head"):
-                own = shift(form, measure)
+                own, twin = shift(form, measure), "plain" if form in ("flow", "anisotropy") else "flow"
                 by_seed = tuple(own + draw.gauss(0, noise) for _ in range(seeds))
                 mean = sum(by_seed) / seeds
                 effects.append(
                     Effect(
-                        method=f"{host}, {form}", twin=f"{host}, {'plain' if form == 'flow' else 'flow'}", measure=measure,
+                        method=f"{host}, {form}", twin=f"{host}, {twin}", measure=measure,
                         value=0.5 + mean, twin_value=0.5, difference=mean, low=mean - noise, high=mean + noise, p=0.5,
                         p_holm=0.001 if abs(own) > 0.01 else 1.0, by_seed=by_seed,
                     )
@@ -137,8 +140,30 @@ def test_losses_of_pairs_and_with_proxies_have_verdicts_of_their_own(claims):
 
 
 def test_one_form_that_fails_leaves_a_sentence_undecided(claims):
-    findings = made(lambda form, m: -0.05 if (form, m) == ("spherical", "L95") else 0.0, hosts=claims.HOSTS)
+    findings = made(lambda form, m: -0.05 if (form, m) == ("dueling", "L95") else 0.0, hosts=claims.HOSTS)
     assert verdicts(claims, findings)[claims.CLAIMS[1].sentence] == "undecided"
+
+
+def test_what_only_our_volume_does_is_not_the_papers(claims):
+    findings = made(lambda form, m: 0.03 if (form, m) == ("spherical", "MAPAtR()") else 0.0, hosts=claims.HOSTS)
+    said = verdicts(claims, findings)
+    assert said["It ranks new classes better (MAP@R)."] == "not supported"
+    assert [v for s, v in said.items() if s.startswith("Our volume") and "MAP@R" in s] == ["supported"]
+
+
+def test_of_a_frozen_trunk_the_whole_is_not_tested_apart_from_the_head(claims):
+    findings = made(lambda *_: -0.05, hosts=claims.HOSTS)
+    heads = {(e.method, e.twin): e for e in findings.effects if e.measure == "L95 head"}
+    alike = [
+        dataclasses.replace(heads[e.method, e.twin], measure="L95") if e.measure == "L95" else e
+        for e in findings.effects
+    ]
+    frozen = dataclasses.replace(findings, effects=tuple(alike))
+    assert claims.frozen(frozen)
+    assert not claims.frozen(findings)
+    said = verdicts(claims, frozen)
+    assert [said[c.sentence] for c in claims.CLAIMS[:2]] == ["supported", "not tested"]
+    assert [v for s, v in said.items() if s.startswith("Our volume") and "end to end" in s] == ["supported"]
 
 
 def test_what_is_pooled_is_the_mean_over_hosts_and_seeds_that_all_have(claims):
