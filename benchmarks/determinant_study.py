@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import sys
+import tomllib
 from pathlib import Path
 
 from determinant_claims import (
@@ -83,10 +84,13 @@ def page(findings: Findings, images: dict[str, str]) -> str:
 def how(findings: Findings) -> str:
     """How settings were chosen."""
     trials = max((m.planned_trials for m in findings.methods), default=0)
-    return (
-        f"Every loss and form had {plural(trials, 'trial')} for the rate, the loss’s main knob and λ, on validation classes; "
-        f"the best was trained with {plural(findings.seeds, 'seed')}, the same for all."
+    alone = findings.recipe and not tomllib.loads(findings.recipe)["search"].get("head_lr", True)
+    searched = (
+        "λ alone (rates and losses as published, or by default; those without a λ have nothing to search)"
+        if alone
+        else "the rate, the loss’s main knob and λ (so that forms differ by what their searches happened on, too)"
     )
+    return f"Every loss and form had {plural(trials, 'trial')} for {searched}, on validation classes; the best was trained with {plural(findings.seeds, 'seed')}, the same for all."
 
 
 def claims(findings: Findings) -> list[str]:
@@ -200,7 +204,9 @@ def value(row: Row | None, effect: Effect | None) -> str:
 def factor(setting) -> str:
     """λ as it was chosen: the factor of the last term."""
     terms = setting.loss.rsplit(" + ", 1) if setting else []
-    return terms[1].partition(" * ")[0] if len(terms) > 1 and " * " in terms[1] else NONE
+    if len(terms) < 2:
+        return NONE
+    return terms[1].partition(" * ")[0] if " * " in terms[1] else "1"
 
 
 def written(folder: Path, out: Path, images: Path) -> Path:
@@ -208,7 +214,8 @@ def written(folder: Path, out: Path, images: Path) -> Path:
     path = folder / "findings.json"
     if not path.is_file():
         sys.exit(f"There are no findings in {folder}: run `isometry bench {folder.name}` first.")
-    findings = slim(from_json(json.loads(path.read_text(encoding="utf-8"))))
+    whole = slim(from_json(json.loads(path.read_text(encoding="utf-8"))))
+    findings = dataclasses.replace(whole, pairs=())  # of every two methods; effects are those that are asked about
     if not findings.geometry and findings.done:
         sys.exit(f"{folder} has no geometry: its recipe has no `geometry = true`, or no final training is done.")
     drawn = {}
