@@ -84,13 +84,16 @@ def page(findings: Findings, images: dict[str, str]) -> str:
 def how(findings: Findings) -> str:
     """How settings were chosen."""
     trials = max((m.planned_trials for m in findings.methods), default=0)
-    alone = findings.recipe and not tomllib.loads(findings.recipe)["search"].get("head_lr", True)
+    alone = findings.recipe and not tomllib.loads(findings.recipe).get("search", {}).get("head_lr", True)
     searched = (
         "λ alone (rates and losses as published, or by default; those without a λ have nothing to search)"
         if alone
         else "the rate, the loss’s main knob and λ (so that forms differ by what their searches happened on, too)"
     )
-    return f"Every loss and form had {plural(trials, 'trial')} for {searched}, on validation classes; the best was trained with {plural(findings.seeds, 'seed')}, the same for all."
+    return (
+        f"Every loss and form had {plural(trials, 'trial')} for {searched}, on validation classes; the best was trained with "
+        f"{plural(findings.seeds, 'seed')}, the same for all."
+    )
 
 
 def claims(findings: Findings) -> list[str]:
