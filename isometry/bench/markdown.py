@@ -79,7 +79,9 @@ def leaderboard(findings: Findings) -> str:
         rows.append((f"*{_safe(row.method)}*", value, NONE, *rest, NONE, NONE, NONE, NONE))
     if not rows:
         return "No method has been tested yet."
-    varied = [f"† {_safe(m.name)}: {_safe('; '.join(m.varies).rstrip('.'))}." for m in view.methods.values() if m.varies]
+    varied = [
+        f"† {_safe(m.name)}: {_safe('; '.join(m.varies).rstrip('.'))}." for m in view.methods.values() if m.varies
+    ]
     dear = ["▲ dearer than 1.5× the median of all methods."] if any(m.dearer for m in view.methods.values()) else []
     return "\n\n".join([_table(titles, rows), *[" ".join([*dear, *varied])][: bool(dear or varied)]])
 
