@@ -122,7 +122,15 @@ def measured(findings: Findings, claim: Claim, tests: tuple[Pooled, ...]) -> str
     """The tests of a claim in a cell."""
     if not tests:
         trained = claim.measure in (TRUNK, WHOLE) and any(e.measure == TRUNK for e in findings.effects)
-        return "not run" if trained or not claim.why else claim.why
+        if trained or not claim.why:
+            forms = tuple(f", {v}" for v in claim.variants)
+            ran = (
+                any(e.method.endswith(forms) and math.isfinite(e.difference) for e in findings.effects)
+                if forms
+                else False
+            )
+            return "run for too few losses to be pooled" if ran else "not run"
+        return claim.why
     lines = []
     for t in tests:
         digits = digits_for((t.twin,))
