@@ -14,13 +14,14 @@ class Anisotropy(LocalVolume):
     """How far the larger singular values lie above the others, as a log: R = log M₄ − log M₂ = ¼ log (d ‖JJᵀ‖_F² / (tr JJᵀ)²).
 
     M_k is the power mean ((1/d) Σ s_i^k)^{1/k} of the singular values of J. R is 0 where all d are equal, so that the map keeps
-    angles, and up to ¼ log d where one is left; scales change nothing, and it cannot run away. A host pulls classes together
-    along few directions, and the others, by which new classes might be told apart, die out: that is what it counters.
+    angles, and up to ¼ log d where one is left; scales change nothing, and it cannot run away. A host may pull classes together
+    along few directions, so that others die out by which new classes could be told apart: this is meant to keep them.
 
     Of a linear head R is exact, and costs one product of its matrix. Of other maps tr and norm are estimated from `probes` random
     vectors v, without bias by themselves: ‖Jᵀv‖² and ‖JJᵀv‖², two derivatives each.
 
-    Ours. As it is no volume, no hinge is needed: `Determinant(volume=Anisotropy(), floor=None)`.
+    Ours. In the determinant study it helped seven losses a little on features of a frozen trunk, and did not from scratch. As it
+    is no volume, no hinge is needed: `Determinant(volume=Anisotropy(), floor=None)`.
 
     Raises:
         ValueError: for fewer than one probe.
