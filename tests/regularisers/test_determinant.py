@@ -1,4 +1,4 @@
-"""Determinant regularisation: invariances, limits, points between samples, the hinge and what happens without it, duels."""
+"""Determinant regularisation: invariances, limits, the hinge and what happens without it."""
 
 import math
 
@@ -7,49 +7,20 @@ import torch
 from torch import nn
 
 import isometry
-from isometry import losses
-from isometry.bench.heads import Top
 from isometry.heads.bijections import Made
 from isometry.model import Embedder
 from isometry.ops import volume
 from isometry.regularisers import (
     Conditioned,
     Determinant,
-    Dueling,
-    Either,
     Exact,
     Frobenius,
-    Inter,
-    Intra,
     Lanczos,
     LargestStretch,
     LogDet,
     Spherical,
 )
-
-F64 = torch.float64
-FLOW, PLAIN = "RealNVP(dim=6)", ("Linear(dim=6)", "MLP(dim=6, hidden=(80,))")
-VOLUMES = ("LogDet()", "Det()", "Spherical()", "Conditioned()", "Frobenius()", "LargestStretch()", "SpectralNorm()")
-
-
-def top(head=FLOW, features=9, seed=0, start=False):
-    """A head with weights as training leaves them, or as it starts."""
-    torch.manual_seed(seed)
-    made = Top(isometry.parse(head, in_features=features)).double()
-    if not start and hasattr(made.head, "first"):
-        for p in made.head.parameters():
-            nn.init.normal_(p, std=0.4)
-    return made
-
-
-def features(n=12, p=9, seed=1):
-    g = torch.Generator().manual_seed(seed)
-    return torch.randn(n, p, generator=g, dtype=F64), torch.arange(n) // 3, torch.arange(n)
-
-
-def value(made, h, y, ids, **settings):
-    """R averaged over the points."""
-    return Determinant(floor=None, **settings)(made(h), y, ids=ids)
+from tests.regularisers.made import F64, FLOW, PLAIN, features, top, value
 
 
 def jacobians(made, h):
@@ -221,86 +192,6 @@ def test_detached_trains_the_head_alone():
         Determinant(detach=detach, floor=None)(made(h), y, ids=ids).backward()
         assert (h.grad is None or not h.grad.any()) == detach
         assert any(p.grad is not None and p.grad.any() for p in made.head.parameters())
-
-
-class Watch(LogDet):
-    """Keeps the points it was shown."""
-
-    def forward(self, local):
-        self.x = local.x.detach()
-        return super().forward(local)
-
-
-@pytest.mark.parametrize(
-    ("points", "same"), [(Intra(neighbours=2), True), (Inter(neighbours=3), False), (Either(), None)]
-)
-def test_points_lie_between_neighbours(points, same):
-    made, (h, y, ids) = top(), features(n=13)
-    watch = Watch()
-    loss = Determinant(volume=watch, points=points, floor=None)
-    loss(made(h), y, ids=ids)
-    real, further = watch.x.split(13)
-    torch.testing.assert_close(real, made.head.start(h))
-    apart = torch.cdist(real, real)
-    for i in range(13):
-        other = [j for j in range(13) if j != i and (same is None or (y[i] == y[j]) == same)]
-        if not other:  # the last item is alone in its class
-            continue
-        nearest = sorted(other, key=lambda j: float(apart[i, j]))[: points.neighbours]
-        away = further[i] - real[i]
-        share = [
-            float(away.norm() / apart[i, j])
-            for j in nearest
-            if torch.cosine_similarity(away, real[j] - real[i], 0) > 1 - 1e-9
-        ]
-        assert len(share) == 1
-        assert 0 < share[0] < points.reach
-
-
-def test_points_without_a_neighbour_do_not_count():
-    made, (h, _, ids) = top(), features()
-    alone = torch.arange(len(h))
-    torch.testing.assert_close(value(made, h, alone, ids, points=Intra()), value(made, h, alone, ids))
-
-
-def test_points_are_new_each_step_and_the_same_in_any_order():
-    made, (h, y, ids) = top(), features()
-    loss = Determinant(points=Either(), floor=None)
-    first = loss(made(h), y, ids=ids)
-    order = torch.randperm(len(h))
-    torch.testing.assert_close(loss(made(h[order]), y[order], ids=ids[order]), first)
-    loss.observe(made(h), y, ids)
-    assert loss(made(h), y, ids=ids) != first
-
-
-def test_a_tied_duel_is_even():
-    made, (h, y, ids) = top("RealNVP(dim=6, second=True)"), features()
-    made.head.mate.load_state_dict(made.head.first.state_dict())
-    even = Dueling(low=None, high=None)(made(h), y, ids=ids)
-    assert even.item() == pytest.approx(0, abs=1e-12)
-
-
-def test_a_duel_drives_the_flows_apart():
-    made, (h, y, ids) = top("RealNVP(dim=6, blocks=2, second=True)", start=True), features(n=24)
-    loss, optimizer = Dueling(), torch.optim.Adam(made.parameters(), lr=0.02)
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss(made(h), y, ids=ids).backward()
-        optimizer.step()
-    assert loss.stats["volume"] < -0.3
-    assert loss.stats["second volume"] > 0.3
-
-
-def test_a_loss_on_the_second_branch_has_proxies_of_its_own():
-    made, (h, y, ids) = top("RealNVP(dim=6, second=True)"), features()
-    both = isometry.parse("ProxyAnchor() + OnBranch(loss=ProxyAnchor())", num_classes=4, dim=6).double()
-    shapes = [tuple(p.shape) for p in both.parameters()]
-    assert shapes == [(4, 6), (4, 6)]
-    both(made(h), y, ids=ids).backward()
-    assert all(p.grad.abs().sum() > 0 for p in both.parameters())
-    host = losses.Contrastive()
-    branch = losses.OnBranch(loss=losses.Contrastive())
-    torch.testing.assert_close(branch(made(h), y, ids=ids), host(made(h).branches[0], y, ids=ids))
 
 
 def test_the_whole_model_leaves_running_statistics_alone():
