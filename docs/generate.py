@@ -34,7 +34,8 @@ from isometry.term import Term
 HERE = Path(__file__).parent
 SAMPLE = {"num_classes": 100, "dim": 128, "in_features": 512}  # what the data would supply
 TITLES = {
-    "relation": "Relations", "heads": "Heads and pools", "metrics": "Metrics", "losses": "Losses", "regularisers": "Regularisers",
+    "relations": "Relations",
+    "heads": "Heads and pools", "metrics": "Metrics", "losses": "Losses", "regularisers": "Regularisers",
     "miners": "Miners", "references": "References", "similarities": "Similarities", "samplers": "Samplers", "trunks": "Trunks",
     "transforms": "Transforms", "rerank": "Re-rankings", "optimizers": "Optimizers", "schedules": "Schedules", "codes": "Codes",
 }  # fmt: skip
@@ -44,7 +45,7 @@ PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PN
          "Points": "MultiSimilarity() + 0.05 * Determinant(points={})",
          "Estimate": "MultiSimilarity() + 0.05 * Determinant(volume=Spherical(by={}))"}  # fmt: skip
 HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references",
-         "Reference": "references", "Miners": "miners", "Miner": "miners", "Relate": "relation", "Select": "losses",
+         "Reference": "references", "Miners": "miners", "Miner": "miners", "Relate": "relations", "Select": "losses",
          "Penalty": "losses", "Penalty | None": "references", "Gain": "metrics", "Volume": "metrics",
          "LocalVolume": "regularisers", "Points": "regularisers", "Estimate": "regularisers"}  # fmt: skip
 
@@ -61,7 +62,7 @@ def guidance() -> dict[str, Any]:
 def members(kind: str) -> dict[str, Any]:
     """What can be written in an expression; helper functions that a package exports are no entries."""
     found = entries(kinds()[kind])
-    written = ("similarities", "references", "miners", "relation")
+    written = ("similarities", "references", "miners", "relations")
     plain = {n: t for n, t in found.items() if not inspect.isclass(t) and kind in written}
     return {n: t for n, t in found.items() if n in plain or (inspect.isclass(t) and issubclass(t, Component))}
 
@@ -121,13 +122,13 @@ def usage(name: str, thing: Any, kind: str) -> str:
 
 def data_only() -> dict[str, str]:
     """Components that hold data, or read labels that no file has, and so are made in Python only."""
-    taught = "isometry.losses.Contrastive(relate=isometry.relation.{})(z, z_teacher)"
+    taught = "isometry.losses.Contrastive(relate=isometry.relations.{})(z, z_teacher)"
     return {
         "Teacher": taught.format("Teacher(above=0.7)"), "teacher": taught.format("teacher"),
         "Fixed": "loss(z, y, against=(r, y_r))  # or isometry.references.Fixed(embeddings=r, labels=y_r)",
         "hamming": 'isometry.evaluate(z, y, "MAPAtR()", similarity="hamming")',
         "PairwiseReranker": "isometry.rerank.PairwiseReranker(model=model, top=10, items_q=pictures_q, items_g=pictures_g)",
-        "Given": "isometry.losses.Contrastive(relate=isometry.relation.Given(affinity=matrix))(z, rows)",
+        "Given": "isometry.losses.Contrastive(relate=isometry.relations.Given(affinity=matrix))(z, rows)",
     }  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def command(name: str, thing: Any, kind: str) -> str:
     option, value = {
         "losses": ("--loss", text), "regularisers": ("--loss", f"MultiSimilarity() + 0.1 * {text}"),
         "miners": ("--loss", f"MultiSimilarity(miner={text})"), "references": ("--loss", f"Contrastive(reference={text})"),
-        "similarities": ("--loss", f"Triplet(similarity={text})"), "relation": ("--loss", f"Contrastive(relate={text})"),
+        "similarities": ("--loss", f"Triplet(similarity={text})"), "relations": ("--loss", f"Contrastive(relate={text})"),
         "optimizers": ("--optimizer", text), "schedules": ("--schedule", text),
         "metrics": ("--metrics", text), "samplers": ("--sampler", text), "trunks": ("--trunk", text),
         "transforms": ("--augment" if name.startswith("Random") else "--transform", text),

@@ -35,7 +35,7 @@ _HOME = {
     "compare": "comparison",
 }  # fmt: skip
 _PACKAGES = ("data", "heads", "losses", "metrics", "miners", "references", "regularisers", "samplers", "schemes",
-             "similarities", "trunks", "rerank", "codes", "relation", "ops", "protocols", "report")  # fmt: skip
+             "similarities", "trunks", "rerank", "codes", "relation", "relations", "ops", "protocols", "report")  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

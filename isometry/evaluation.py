@@ -11,7 +11,7 @@ from isometry.expression import parse
 from isometry.metrics.metric import Metric
 from isometry.protocols.landmarks import by_lists
 from isometry.protocols.retrieval import Results, evaluate
-from isometry.relation import close_targets, label_tree
+from isometry.relations import close_targets, label_tree
 
 if TYPE_CHECKING:
     from isometry.embedder import Ready

@@ -17,7 +17,8 @@ from isometry.noise import Noise
 from isometry.ops import masked
 from isometry.reference import Reference, References
 from isometry.references import batch
-from isometry.relation import Relate, Relation, same_class
+from isometry.relation import Relate, Relation
+from isometry.relations import same_class
 from isometry.samples import Samples
 from isometry.similarities import cosine
 from isometry.similarity import Similarity

@@ -7,7 +7,8 @@ import torch
 
 import isometry
 from isometry import losses, miners, similarities
-from isometry.relation import Relation, label_tree, same_class, shared_labels
+from isometry.relation import Relation
+from isometry.relations import label_tree, same_class, shared_labels
 
 F64 = torch.float64
 

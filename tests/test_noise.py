@@ -10,7 +10,7 @@ from isometry import losses
 from isometry.component import Component
 from isometry.miner import Miner
 from isometry.noise import Noise
-from isometry.relation import same_class
+from isometry.relations import same_class
 
 MANY = 1 << 17
 

@@ -6,7 +6,8 @@ from torch import Tensor
 from isometry.cost import Cost, divide, mean
 from isometry.loss import Loss
 from isometry.ops import masked
-from isometry.relation import Relate, Relation, close_targets
+from isometry.relation import Relate, Relation
+from isometry.relations import close_targets
 from isometry.similarities import euclidean
 from isometry.similarity import Similarity
 

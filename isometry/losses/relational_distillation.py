@@ -12,7 +12,8 @@ from isometry.cost import Cost, RowSum, divide, ratio
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.ops import masked
-from isometry.relation import Relate, Relation, close_targets
+from isometry.relation import Relate, Relation
+from isometry.relations import close_targets
 from isometry.similarities import euclidean
 from isometry.similarity import Similarity
 from isometry.term import Term

@@ -7,7 +7,8 @@ from isometry.cost import Cost, mean
 from isometry.loss import Loss
 from isometry.ops import masked
 from isometry.ops.stop import stop
-from isometry.relation import Relate, Relation, close_targets
+from isometry.relation import Relate, Relation
+from isometry.relations import close_targets
 
 
 class SimilarityDistillation(Loss):

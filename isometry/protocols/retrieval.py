@@ -24,7 +24,7 @@ from isometry.protocols.relevance import relevant_items
 from isometry.protocols.results import Resampling, Result, Results, summed_up, with_statistics
 from isometry.protocols.scores import Scores
 from isometry.protocols.sides import Side, say_what_is_scored, sides
-from isometry.relation import same_class, shared_labels
+from isometry.relations import same_class, shared_labels
 from isometry.rerank.reranking import Reranking
 from isometry.similarities import cosine, dot, euclidean, squared_euclidean
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from isometry.component import Component
 from isometry.noise import Noise
-from isometry.relation import Relate, same_class
+from isometry.relation import Relate
+from isometry.relations import same_class
 from isometry.samples import Samples
 from isometry.term import everyone
 

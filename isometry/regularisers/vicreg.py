@@ -11,7 +11,8 @@ from isometry.cost import Cost, mean, ratio
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.ops import masked
-from isometry.relation import Relate, Relation, same_class
+from isometry.relation import Relate, Relation
+from isometry.relations import same_class
 from isometry.similarities import squared_euclidean
 from isometry.similarity import Similarity
 from isometry.term import Term

@@ -8,7 +8,8 @@ import torch
 import isometry
 from isometry import losses, metrics
 from isometry.losses import Heaviside, Sigmoid, Soft, UpperBound
-from isometry.relation import Relation, label_tree, same_class
+from isometry.relation import Relation
+from isometry.relations import label_tree, same_class
 
 F64 = torch.float64
 

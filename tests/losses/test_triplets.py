@@ -119,7 +119,7 @@ def test_distance_weighting_reads_cosines_and_its_miner_distances():
 
 def test_the_miner_gives_each_positive_one_negative():
     z, y = random(24, 8, 4)
-    rel = isometry.relation.same_class(y, y).without_self(torch.arange(24), torch.arange(24))
+    rel = isometry.relations.same_class(y, y).without_self(torch.arange(24), torch.arange(24))
     sim = isometry.similarities.chord(z, z)
     kept = miners.DistanceWeightedMiner(dim=8, furthest=1.99)(sim, rel)
     assert kept.neg.sum(1).tolist() == [5] * 24
@@ -171,7 +171,7 @@ def test_without_switching_nothing_changes(text, host):
 def test_switched_rows_push_their_class_and_pull_nothing():
     z, y = random()
     n = torch.arange(len(y))
-    rel = isometry.relation.same_class(y, y).without_self(n, n)
+    rel = isometry.relations.same_class(y, y).without_self(n, n)
     kept = miners.RhoSwitch(probability=1.0)(z @ z.T, rel)
     assert not kept.pos.any()
     assert torch.equal(kept.neg, rel.pos)
@@ -187,7 +187,7 @@ def test_switched_rows_push_their_class_and_pull_nothing():
 
 def test_about_as_many_rows_switch_as_asked():
     n = torch.arange(4000)
-    rel = isometry.relation.same_class(n % 2, n[:2]).without_self(n, n[:2])
+    rel = isometry.relations.same_class(n % 2, n[:2]).without_self(n, n[:2])
     kept = miners.RhoSwitch(probability=0.35)(torch.zeros(4000, 2), rel)
     switched = (kept.pos.sum(1) == 0)[2:].float().mean().item()
     assert switched == pytest.approx(0.35, abs=0.03)

@@ -119,7 +119,7 @@ def edges(points, labels, ids=None):
     """Edges of the trees of points on a line, as pairs of positions."""
     z, y = torch.tensor(points, dtype=F64)[:, None], torch.tensor(labels)
     ids = torch.arange(len(y)) if ids is None else torch.tensor(ids)
-    rel = isometry.relation.same_class(y, y).without_self(ids, ids)
+    rel = isometry.relations.same_class(y, y).without_self(ids, ids)
     found = spanning_tree.tree(isometry.similarities.euclidean(z, z), rel.pos, ids, ids)
     assert torch.equal(found, found.T)
     return {(i, j) for i, j in found.nonzero().tolist() if i < j}

@@ -25,7 +25,7 @@ from isometry.metrics import (
     TripletAccuracy,
 )
 from isometry.metrics.metric import Ties, by_grade
-from isometry.relation import close_targets, label_tree, same_class
+from isometry.relations import close_targets, label_tree, same_class
 
 N = 160
 PLAIN = [Recall(k=1), CMC(k=5), ShareFound(k=4), Precision(k=30), RPrecision(), MAPAtR(), MAP(), MAP(k=7), MRR(), MINP(),

@@ -9,7 +9,8 @@ from isometry.losses import Soft
 from isometry.losses.step import Heaviside
 from isometry.metrics import ASI, MAP, NDCG, AffinityGain, DistanceGain, ExponentialGain, HierarchicalAP
 from isometry.metrics.metric import Ranking
-from isometry.relation import CloseTargets, Relation, label_tree, same_class
+from isometry.relation import Relation
+from isometry.relations import CloseTargets, label_tree, same_class
 
 
 def dcg(gains):

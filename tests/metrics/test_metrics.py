@@ -22,7 +22,8 @@ from isometry.metrics import (
     TripletAccuracy,
 )
 from isometry.metrics.metric import NOWHERE, Ranking
-from isometry.relation import Relation, same_class
+from isometry.relation import Relation
+from isometry.relations import same_class
 
 
 def dcg(gains):

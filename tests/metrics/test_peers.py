@@ -24,7 +24,8 @@ from isometry.metrics import (
     TripletAccuracy,
 )
 from isometry.metrics.metric import Ties
-from isometry.relation import Relation, same_class
+from isometry.relation import Relation
+from isometry.relations import same_class
 
 N, M = 40, 90
 

@@ -13,7 +13,7 @@ from isometry.ops.groups import equals
 from isometry.ops.places import NOWHERE, places
 from isometry.protocols import rankings, scores
 from isometry.protocols.retrieval import evaluate
-from isometry.relation import close_targets, label_tree, same_class, shared_labels
+from isometry.relations import close_targets, label_tree, same_class, shared_labels
 from isometry.similarities import cosine
 
 LISTED = [Recall(k=1), Recall(k=4), Precision(k=3), RPrecision(), MAPAtR(), MRR(), NDCG(k=5)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isometry.protocols.retrieval import evaluate
-from isometry.relation import label_tree
+from isometry.relations import label_tree
 
 pytrec_eval = pytest.importorskip("pytrec_eval")
 SAME = {
