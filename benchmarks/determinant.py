@@ -26,7 +26,7 @@ VARIANTS = {
     "flow, λ = 0": (FLOW, HOST),
     "flow, log-det": (FLOW, f"{HOST} + 0.05 * Determinant(volume=LogDet())"),
     "flow, spherical volume": (FLOW, f"{HOST} + 0.05 * Determinant()"),
-    "flow, spherical, every 4th step": (FLOW, f"{HOST} + 0.05 * Determinant(every=4)"),
+    "flow, spherical, in every step": (FLOW, f"{HOST} + 0.05 * Determinant(every=1)"),
     "flow, spherical, points between": (FLOW, f"{HOST} + 0.05 * Determinant(points=Intra())"),
     "flow, conditioned": (FLOW, f"{HOST} + 0.05 * Determinant(volume=Conditioned())"),
     "flow, Frobenius": (FLOW, f"{HOST} + 0.05 * Determinant(volume=Frobenius())"),

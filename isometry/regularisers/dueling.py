@@ -38,7 +38,7 @@ class Dueling(Term):
     reads_model: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        shared = {"volume": self.volume, "points": self.points, "seed": self.seed}
+        shared = {"volume": self.volume, "points": self.points, "seed": self.seed, "every": 1}
         self.shrunk = Determinant(floor=self.low, **shared)
         self.grown = _Grown(of=second, floor=self.high, **shared)
 
