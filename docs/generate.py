@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 import tomllib
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,8 @@ def data_only() -> dict[str, str]:
         "hamming": 'isometry.evaluate(z, y, "MAPAtR()", similarity="hamming")',
         "PairwiseReranker": "isometry.rerank.PairwiseReranker(model=model, top=10, items_q=pictures_q, items_g=pictures_g)",
         "Given": "isometry.losses.Contrastive(relate=isometry.relations.Given(affinity=matrix))(z, rows)",
+        "By": "isometry.losses.LogRatio(relate=isometry.relations.By(distance=mine))(z, y)",
+        "GivenDistances": "isometry.losses.LogRatio(relate=isometry.relations.GivenDistances(matrix=matrix))(z, rows)",
     }  # fmt: skip
 
 
@@ -137,7 +140,8 @@ def text_form(name: str, thing: Any) -> str:
     if not inspect.isclass(thing):
         return name
     needed = {n: f for n, f in fields(thing).items() if shown(f) == "(required)"}
-    return f"{name}({', '.join(f'{n}=1' for n in needed)})"
+    values = {n: "(1, 10)" if typing.get_origin(f.type) is tuple else "1" for n, f in needed.items()}
+    return f"{name}({', '.join(f'{n}={value}' for n, value in values.items())})"
 
 
 def supplied(thing: Any) -> str:

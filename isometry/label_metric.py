@@ -1,6 +1,5 @@
 """A distance between labels: similarity as a matter of degree (Kim et al., CVPR 2019)."""
 
-import functools
 from abc import abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,16 +11,18 @@ from isometry.relation import Relation, same_width
 
 
 class Bound(NamedTuple):
-    """Vectors whose Euclidean distances bound a label distance from both sides: least·‖v − w‖ ≤ D ≤ most·‖v − w‖.
+    """Vectors whose Euclidean distances bound a label distance from both sides: least·‖v − w‖ᵖ ≤ D ≤ most·‖v − w‖ᵖ.
 
     Attributes:
-        vectors: `[n d]`. least, most: the factors; `most` is infinite where nothing bounds D from above. Where both are 1
-            the vectors' distance is D itself.
+        vectors: `[n d]`. least, most: the factors; `most` is infinite where nothing bounds D from above. Where all three
+            numbers are 1 the vectors' distance is D itself.
+        power: p, the exponent of the vectors' distance.
     """
 
     vectors: Float[Tensor, "n d"]
     least: float
     most: float = float("inf")
+    power: float = 1.0
 
 
 class LabelMetric(Component):
@@ -52,7 +53,7 @@ class LabelMetric(Component):
 
     def faults(self, labels: Float[Tensor, "n t"]) -> dict[int, str]:
         """What is wrong with labels, by row: a few words each. NaN is no fault here: it is an unknown label."""
-        return {}
+        return rows_where(labels.isinf().any(1), "an infinite number")
 
     def labels(self, data: Any) -> Tensor | None:
         """The labels that it reads of `Data`, as numbers `[n t]`; None where the data have none."""
@@ -73,7 +74,13 @@ class LabelMetric(Component):
         a, b = self.prepared(rows), self.prepared(cols)
         same_width("labels", a, b)
         known = self.known(a)[:, None] & self.known(b)[None, :]
-        gap = functools.cache(lambda: self.gap(a.nan_to_num(), b.nan_to_num()))
+        made: list[Tensor] = []  # `functools.cache` would do, but does not trace
+
+        def gap() -> Tensor:
+            if not made:
+                made.append(self.gap(a.nan_to_num(), b.nan_to_num()))
+            return made[0]
+
         return Relation(
             gap=gap,
             affinity=lambda: 1 - gap() / self.radius,
@@ -83,3 +90,16 @@ class LabelMetric(Component):
             rows=rows,
             cols=cols,
         )
+
+
+def rows_where(wrong: Bool[Tensor, " n"], words: str) -> dict[int, str]:
+    """The rows that are wrong, each with the same words."""
+    return dict.fromkeys(wrong.nonzero()[:, 0].tolist(), words)
+
+
+def metric_of(relate: Any) -> LabelMetric | None:
+    """The distance between labels behind a `relate`: a LabelMetric itself, or that of a function such as `close_targets`.
+
+    None where the relation is not made from a distance.
+    """
+    return relate if isinstance(relate, LabelMetric) else getattr(relate, "metric", None)

@@ -1,0 +1,45 @@
+"""A distance between labels that the user writes."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isometry.label_metric import LabelMetric
+
+
+class By(LabelMetric):
+    """Labels at the distance that a function of yours gives: `distance(rows [n t], cols [m t]) -> [n m]`, 0 for equal labels.
+
+    Made in Python only. On the command line a name stands for something of the catalogue: `By(distance=mine)` answers
+    "There is no 'mine'", unless a plug-in exports `mine`. `radius` is in the unit of the function. Nothing bounds the
+    distance, so that a search for neighbours compares all pairs.
+
+    >>> apart = By(distance=lambda rows, cols: (rows - cols.T).abs())
+    >>> apart.distances(torch.tensor([1.0, 2.0]), torch.tensor([5.0]))
+    tensor([[4.],
+            [3.]])
+
+    Raises:
+        ValueError: for something that is no function, or a function that gives another shape.
+    """
+
+    distance: Callable[[Tensor, Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        if not callable(self.distance):
+            raise ValueError(f"By.distance is a function (rows [n t], cols [m t]) -> [n m]; got {self.distance!r}.")
+
+    def gap(self, rows: Float[Tensor, "*b n t"], cols: Float[Tensor, "*b m t"]) -> Float[Tensor, "*b n m"]:
+        if rows.ndim > 2:
+            lists = zip(rows.flatten(0, -3), cols.flatten(0, -3), strict=True)
+            made = [self.gap(a, b) for a, b in lists] or [rows.new_zeros(0, rows.shape[-2], cols.shape[-2])]
+            return torch.cat(made).reshape(*rows.shape[:-1], cols.shape[-2])
+        given = self.distance(rows, cols)
+        if tuple(given.shape) != (len(rows), len(cols)):
+            raise ValueError(
+                f"By.distance gave shape {list(given.shape)} for {len(rows)} rows and {len(cols)} columns; it must be "
+                f"[{len(rows)}, {len(cols)}]: (rows [n t], cols [m t]) -> [n m]."
+            )
+        return given
