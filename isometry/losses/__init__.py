@@ -9,6 +9,7 @@ from .contrastive import Contrastive
 from .cos_face import CosFace
 from .damlrrm import DAMLRRM
 from .decoupled_contrastive import DecoupledContrastive
+from .dense_triplet import DenseTriplet
 from .discriminative import Discriminative
 from .distance_weighted import DistanceWeighted
 from .dynamic_soft_margin import DynamicSoftMargin
@@ -38,6 +39,7 @@ from .proxy_anchor import ProxyAnchor
 from .proxy_nca import ProxyNCA
 from .proxy_nca_plus_plus import ProxyNCAPlusPlus
 from .ranked_list import RankedList, RankedListSimple
+from .ratio import Ratio
 from .recall_at_k import RecallAtK
 from .relational_distillation import RelationalDistillation
 from .roadmap import ROADMAP, UpperBound
@@ -60,12 +62,12 @@ from .tuplet_margin import TupletMargin
 
 __all__ = ["DAMLRRM", "HAPPIER", "NCA", "PNP", "PNPO", "ROADMAP", "S2SD", "AllTriplets", "Angular", "ArcFace",
            "BinomialDevianceWeights", "BlackboxAP", "Both", "Circle", "Contrastive", "CosFace",
-           "DecoupledContrastive", "Discriminative", "DistanceWeighted", "DynamicSoftMargin", "EachBranch",
+           "DecoupledContrastive", "DenseTriplet", "Discriminative", "DistanceWeighted", "DynamicSoftMargin", "EachBranch",
            "EasyPositive", "EasyPositiveSemiHard", "FastAP", "GeneralPairWeighting", "GeneralizedLiftedStructure",
            "Hardest", "Heaviside", "Histogram", "Instance", "IntraPairVariance", "InvariantSpread", "LiftedStructure",
            "LiftedWeights", "LogRatio", "Margin", "Matryoshka", "MultiSimilarity", "MultiSimilarityWeights", "NPair",
            "NTXent", "NormSoftmax", "OnBranch", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PrecisionAtK",
-           "ProxyAnchor", "ProxyNCA", "ProxyNCAPlusPlus", "RankedList", "RankedListSimple", "RecallAtK", "RelationalDistillation",
-           "SelectivelyContrastive", "SemiHard", "Sigmoid", "SimilarityDistillation", "SmoothAP", "Soft",
-           "SoftMargin", "SoftTriple", "SphereFace", "SplineWeights", "SubCenterArcFace", "SupCon",
+           "ProxyAnchor", "ProxyNCA", "ProxyNCAPlusPlus", "RankedList", "RankedListSimple", "Ratio", "RecallAtK",
+           "RelationalDistillation", "SelectivelyContrastive", "SemiHard", "Sigmoid", "SimilarityDistillation", "SmoothAP",
+           "Soft", "SoftMargin", "SoftTriple", "SphereFace", "SplineWeights", "SubCenterArcFace", "SupCon",
            "ThresholdConsistentMargin", "Triplet", "TupletMargin", "UpperBound"]  # fmt: skip

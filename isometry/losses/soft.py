@@ -20,7 +20,10 @@ class Soft(Loss):
     which a rank is compared with a metric's cut-off (as in Recall@k). With `Heaviside()` for both it is 1 − the metric.
     Averaged over rows with positives. Defaults are those of Smooth-AP and, for `cut`, of the Recall@k surrogate.
 
-    A row of P positives and m references takes P·m comparisons, and memory for m.
+    A row of P positives and m references takes P·m comparisons, and memory for m. A metric that reads label distances, such as
+    `NDCG(k=100, gain=DistanceGain())`, ranks every item whose label is known: m² comparisons a row, and memory for m. So it is
+    a loss for few rows of long lists or for batches of some hundreds; it wants a `relate` with distances, such as
+    `close_targets`.
 
     >>> import torch
     >>> from isometry.losses.step import Heaviside
@@ -34,10 +37,18 @@ class Soft(Loss):
     cut: Step = fresh(Sigmoid, temperature=1.0)
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
+        if self.metric.needs_gaps:
+            return Cost(loss=mean(1 - self.metric.soft(self._every(sim, rel)), where=masked.some(rel.any)))
         graded = self.metric.graded
         rel = by_grade(rel) if graded else rel
         value = self.metric.soft(soft_ranking(sim, rel, self.step, self.step, self.cut, graded))
         return Cost(loss=mean(1 - value, where=masked.some(rel.pos)))
+
+    def _every(self, sim: Float[Tensor, "n m"], rel: Relation) -> SoftRanking:
+        """Soft ranks of all items whose label is known, each worth what its label distance says."""
+        weight, scores, gaps = soft_ranks.slots(rel.any, sim, rel.gap.to(sim.dtype))
+        rank = self.step.above(scores, weight > 0, scores, weight) + (1 - self.step(sim.new_zeros(())))
+        return SoftRanking(weight, rank, rank, self.cut, gaps)
 
 
 def soft_ranking(

@@ -122,7 +122,8 @@ class SoftRanking:
         rank: its place among all items, from 1.
         among: its place among the relevant ones, from 1.
         cut: the step that stands for 1[x > 0] where a place is compared with a cut-off.
-        gains: what each is worth, for graded metrics; None where each is worth 1.
+        gains: what each is worth, for graded metrics, and its label distance for metrics that read those; None where each is
+            worth 1.
     """
 
     weight: Float[Tensor, "n p"]

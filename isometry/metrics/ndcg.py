@@ -77,8 +77,6 @@ class NDCG(Metric):
         return (worth * (upto[end] - upto[start])).sum(1) / self._ideal(ties.best, ties.relevant)
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
-        if self.gain.of_gap:
-            raise ValueError(f"{self!r} has no soft form: gains of items that are no match are not trained for.")
         gain = self.gain(torch.ones_like(ranking.rank) if ranking.gains is None else ranking.gains)
         best = dcg.ideal(gain, ranking.weight, self.places)
         gain = gain if self.k is None else gain * ranking.within(self.k)
