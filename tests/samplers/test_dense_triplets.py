@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+import isometry
 from isometry.losses import LogRatio
+from isometry.relations import CloseTargets, Joints, Layouts, close_targets, joints, same_class
 from isometry.samplers import DenseTriplets
 
 TARGETS = np.random.default_rng(0).normal(size=(60, 3))
@@ -77,3 +79,84 @@ def test_what_cannot_be_filled_or_divided():
     with pytest.raises(ValueError, match="0 ≤ neighbours < batch_size"):
         DenseTriplets(neighbours=150)
     assert len(DenseTriplets(batch_size=5, neighbours=1).bind(torch.arange(11))) == 2
+
+
+def nearest(metric, y):
+    y = torch.as_tensor(y)
+    return metric.distances(y, y).fill_diagonal_(torch.inf).argsort(dim=1, stable=True).numpy()
+
+
+@pytest.mark.parametrize("relate", [joints, Joints(coordinates=3), CloseTargets(radius=7.0)], ids=str)
+def test_near_is_what_the_relation_calls_near(relate):
+    y = np.random.default_rng(4).normal(size=(40, 6)) * np.array([5.0, 1, 1, 1, 1, 1])
+    near = nearest(getattr(relate, "metric", relate), y)
+    for batch in epochs(DenseTriplets(batch_size=10, neighbours=4, relate=relate).bind(y), 10):
+        assert list(batch[1:5]) == list(near[batch[0], :4])
+
+
+def test_maps_are_neighbours_by_overlap():
+    maps = torch.from_numpy(np.random.default_rng(5).integers(0, 3, (30, 4, 4)))
+    near = nearest(Layouts(regions=3), maps)
+    for batch in epochs(DenseTriplets(batch_size=10, neighbours=1, relate=Layouts(regions=3)).bind(maps), 10):
+        assert len(set(batch)) == 10
+        d = Layouts(regions=3).distances(maps[batch[:1]], maps[[batch[1], near[batch[0], 0]]])[0]
+        assert d[0] == d[1]
+
+
+def test_several_anchors_each_with_its_neighbours():
+    near = nearest(CloseTargets(), TARGETS)[:, :3]
+    batches = epochs(DenseTriplets(batch_size=30, neighbours=3, anchors=5).bind(TARGETS), 6)
+    served = set()
+    for batch in batches:
+        assert len(set(batch)) == 30
+        assert list(batch[1:4]) == list(near[batch[0]])
+        dense = set(batch[:20])  # the groups, without what is in two of them, and others behind
+        with_all = {i for i in dense if dense.issuperset(near[i])}
+        assert len(with_all) >= 5
+        served |= with_all
+    assert served == set(range(60))
+
+
+def test_all_anchors_of_an_epoch_are_different_items():
+    rare = np.arange(60.0) ** 2
+    batches = epochs(DenseTriplets(batch_size=20, neighbours=0, anchors=4).bind(rare), 5)
+    assert sorted(batches[:, :4].ravel()) == list(range(60))
+
+
+def test_neighbours_are_drawn_among_the_nearest():
+    near = nearest(CloseTargets(), TARGETS)
+    batches = epochs(DenseTriplets(batch_size=12, neighbours=3, pool=10).bind(TARGETS), 24)
+    ranks = [[list(near[batch[0]]).index(i) for i in batch[1:4]] for batch in batches]
+    assert {rank for three in ranks for rank in three} == set(range(10))
+    assert all(three == sorted(three) and len(set(three)) == 3 for three in ranks)
+    again = epochs(DenseTriplets(batch_size=12, neighbours=3, pool=10).bind(TARGETS), 24)
+    assert np.array_equal(again, batches)
+    assert len(epochs(DenseTriplets(batch_size=50, neighbours=5, pool=100).bind(TARGETS), 2)) == 2
+
+
+def test_large_data_keep_their_neighbours_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ISOMETRY_CACHE", str(tmp_path))
+    y = np.random.default_rng(6).integers(0, 500, 60_000).astype(np.float32)
+    one = next(iter(DenseTriplets(neighbours=3).bind(y)))
+    assert (y[one[1:4]] == y[one[0]]).all()
+    (kept,) = tmp_path.iterdir()
+    assert {path.name for path in kept.iterdir()} == {"nn_idx.npy", "nn_dist.npy", "about.json"}
+    assert next(iter(DenseTriplets(neighbours=3).bind(y))) == one
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_it_is_written_and_read_as_text():
+    for text in ("DenseTriplets()", "DenseTriplets(neighbours=20, relate=Joints(radius=3.0), anchors=4, pool=30)"):
+        sampler = isometry.parse(text)
+        assert repr(sampler) == text
+        assert sampler.reads == "targets"
+    assert DenseTriplets().relate is close_targets
+
+
+def test_relations_without_a_distance_and_groups_beyond_the_batch():
+    with pytest.raises(ValueError, match=r"mines by a distance between labels, and .*same_class.* has none"):
+        DenseTriplets(relate=same_class)
+    with pytest.raises(ValueError, match=r"anchors · \(1 \+ neighbours\) ≤ batch_size"):
+        DenseTriplets(batch_size=20, anchors=4)
+    with pytest.raises(ValueError, match="among the `pool` nearest"):
+        DenseTriplets(neighbours=5, pool=4)
