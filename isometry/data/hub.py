@@ -16,6 +16,7 @@ from isometry.data.images import PICTURES, Images
 from isometry.data.labels import Labels, any_labels, class_ids, label_paths, label_sets
 from isometry.data.pixels import Image, Unreadable, decode, one_line
 from isometry.data.published.encoded import unpacked
+from isometry.data.targets import columns_meant, targets_in
 
 LABELS = (*NAMES, "fine_label", "label_fine", "cls", "category", "species", "breed")
 CAPTIONS = ("caption", "captions", "text", "sentences")
@@ -27,7 +28,7 @@ def is_hub(source: Any) -> bool:
     return hasattr(source, "column_names") and (hasattr(source, "features") or isinstance(source, dict))
 
 
-def read_hub_name(source: str, label: str = "label") -> Data:
+def read_hub_name(source: str, label: str = "label", label_columns: str = "") -> Data:
     """Reads "owner/name", "owner/name:config", "owner/name@split" or "owner/name:config@split", or a folder that
     `save_to_disk` has written.
 
@@ -48,15 +49,17 @@ def read_hub_name(source: str, label: str = "label") -> Data:
             table = datasets.load_dataset(name, config or None, split=part or None)
     except Exception as error:  # the library and its network fail in many ways
         raise ValueError(f"hf:{source} cannot be read: {one_line(error)}.") from None
-    return read_hub(table, label, folder.name if folder.is_dir() else name)
+    return read_hub(table, label, folder.name if folder.is_dir() else name, label_columns)
 
 
-def read_hub(source: Any, label: str = "label", name: str = "") -> Data:
+def read_hub(source: Any, label: str = "label", name: str = "", label_columns: str = "") -> Data:
     """Reads a table, or a dict of tables that are parts of one data set.
 
     The pictures are the column of type `Image`; where there are several, the one called image, img, …. Labels are the
     column called label, …, or else the only one of type `ClassLabel`; `label` names another, or several, root first,
     for a path. A column called caption, captions, text or sentences, holding words, is read as captions.
+    `label_columns="x0:x27"` makes these columns (or one that holds lists of numbers) one continuous label; there are
+    classes then only where `label` names a column.
 
     Raises:
         ValueError: when the columns do not tell what is what.
@@ -76,13 +79,16 @@ def read_hub(source: Any, label: str = "label", name: str = "") -> Data:
         if len(tables) > 1:
             raise ValueError(f"{name} has no column of type Image: {shown(first)}. Cast one: cast_column(…, Image()).")
         return read_dataset(first)
-    levels = label_columns(first, label, name)
+    levels = [] if label_columns and label == "label" else classes_in(first, label, name)
     spoken = next((c for c in CAPTIONS if c in first.column_names and c not in levels), None)
     captions = captions_of(tables, spoken) if spoken else None
-    if not levels and captions is None:
+    if not levels and captions is None and not label_columns:
         raise ValueError(f"{name} does not tell which column is the label (label='…'): {shown(first)}.")
     images = InTable([stored(table, pictures) for table in tables], pictures)
     labels = labels_of(tables, levels) if levels else Labels(torch.full((len(images),), -1), ())
+    if label_columns:
+        meant = columns_meant(label_columns, first.column_names, name)
+        labels = labels._replace(targets=targets_in({column: cells(tables, column) for column in meant}, name))
     return Data(
         images=images,
         ids=torch.arange(len(images)),
@@ -133,7 +139,7 @@ def picture_column(table: Any, name: str) -> str | None:
     return (called or found or [None])[0]
 
 
-def label_columns(table: Any, label: str, name: str) -> list[str]:
+def classes_in(table: Any, label: str, name: str) -> list[str]:
     """The columns that hold the label, root first; none where nothing tells."""
     if label != "label":
         wanted = [column.strip() for column in label.split(",")]
@@ -156,7 +162,7 @@ def labels_of(tables: Sequence[Any], columns: Sequence[str]) -> Labels:
 
 def labels_in(tables: Sequence[Any], column: str) -> Labels:
     """The labels in one column, classes under their names."""
-    values = [value for table in tables for value in table.select_columns([column])[:][column]]
+    values = cells(tables, column)
     feature = tables[0].features[column]
     if kind(feature).startswith("List"):
         inner = feature[0] if isinstance(feature, list) else feature.feature
@@ -169,9 +175,14 @@ def labels_in(tables: Sequence[Any], column: str) -> Labels:
     return any_labels(values, len(values))
 
 
+def cells(tables: Sequence[Any], column: str) -> list[Any]:
+    """What a column holds, all tables after each other."""
+    return [value for table in tables for value in table.select_columns([column])[:][column]]
+
+
 def captions_of(tables: Sequence[Any], column: str) -> tuple[tuple[str, ...], ...] | None:
     """The captions of each picture; None where the column holds no words."""
-    values = [value for table in tables for value in table.select_columns([column])[:][column]]
+    values = cells(tables, column)
     found = [[value] if isinstance(value, str) else value or [] for value in values]
     words = all(isinstance(value, list) and all(isinstance(word, str) for word in value) for value in found)
     return tuple(map(tuple, found)) if words else None

@@ -69,8 +69,14 @@ def continuous(values: Any) -> Labels:
     """Targets `[n t]`: there are no classes, and every label is −1."""
     targets = torch.as_tensor(np.asarray(values, dtype=np.float64)).to(torch.float32)
     targets = targets[:, None] if targets.ndim == 1 else targets
-    if targets.ndim != 2 or not torch.isfinite(targets).all():
-        raise ValueError(f"Continuous labels are finite numbers, [n] or [n t]; got {list(targets.shape)}, or NaN.")
+    if targets.ndim != 2:
+        raise ValueError(f"Continuous labels are finite numbers, [n] or [n t]; got {list(targets.shape)}.")
+    if len(bad := (~torch.isfinite(targets).all(1)).nonzero()[:, 0].tolist()):
+        rows = ", ".join(str(row + 1) for row in bad[:3]) + (", …" if len(bad) > 3 else "")
+        raise ValueError(
+            f"Continuous labels are finite numbers: NaN or infinity in {len(bad)} of {len(targets)} rows ({rows}; the first "
+            "row is 1)."
+        )
     return Labels(torch.full((len(targets),), -1, dtype=torch.int64), (), targets=targets)
 
 

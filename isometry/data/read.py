@@ -14,25 +14,29 @@ from isometry.data.folder import read_folder
 from isometry.data.hub import is_hub, read_hub, read_hub_name
 from isometry.data.images import Arrays, Paths
 from isometry.data.pixels import Unreadable, one_line
+from isometry.data.poses import read_poses
+from isometry.data.rooms import read_rooms
 from isometry.data.table import read_table
 from isometry.data.web import read_web
 
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 
 
-def read(source: Any, *, strict: bool = False, label: str = "label") -> Data:
+def read(source: Any, *, strict: bool = False, label: str = "label", label_columns: str = "") -> Data:
     """Reads labelled pictures from whatever they are in.
 
     Args:
-        source: "glyphs" (the embedded letters); a published data set by its name and folder ("cub:/data/CUB_200_2011",
-            "subset:cub:/data/some"; the folder alone where its layout tells what it is); a folder with one sub-folder a
-            class ("folder:/data/x" where it must not be taken for anything else); a CSV, TSV or parquet file or a
+        source: "glyphs" (the embedded letters), "poses" and "rooms" (drawn figures with their joints, drawn rooms with
+            their layouts); a published data set by its name and folder ("cub:/data/CUB_200_2011", "subset:cub:/data/some";
+            the folder alone where its layout tells what it is); a folder with one sub-folder a class ("folder:/data/x"
+            where it must not be taken for anything else); a CSV, TSV or parquet file or a
             DataFrame with columns `path` and `label`; tars of WebDataset ("web:/data/{000..012}.tar"); a table of the
             library `datasets`, or its name ("hf:owner/name@train"); arrays `(images, labels)`; a torch `Dataset`; or a
             `Data`.
         strict: open every file (its header, not all of its pixels), and stop at one that is no picture. Otherwise such
             files are met, reported and left out when they are loaded.
         label: the column of a table that holds the label; several, root first, for a path in a tree.
+        label_columns: columns of a table that are one continuous label, such as "x0:x27" or "lat,lon".
 
     >>> import numpy as np
     >>> read((np.zeros((4, 8, 8), np.uint8), [5, 5, 7, 7])).classes
@@ -42,7 +46,7 @@ def read(source: Any, *, strict: bool = False, label: str = "label") -> Data:
         FileNotFoundError: for a folder or file that is not there, with the nearest name that is.
         ValueError: for data that cannot be understood.
     """
-    data = _read(source, label)
+    data = _read_columns(source, label, label_columns) if label_columns else _read(source, label)
     if strict and isinstance(data.images, Paths):
         check_files(data.images)
     return data
@@ -52,7 +56,8 @@ def _read(source: Any, label: str) -> Data:
     if isinstance(source, Data):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return read_glyphs() if source == "glyphs" else _read_text(os.fspath(source), label)
+        text = os.fspath(source)
+        return DRAWN[text]() if text in DRAWN else _read_text(text, label)
     if type(source).__module__.split(".")[0] == "pandas":
         return read_table(source, label)
     if is_hub(source):
@@ -63,6 +68,24 @@ def _read(source: Any, label: str) -> Data:
         return read_dataset(source)
     kinds = "a folder, a table, arrays (images, labels) or a torch Dataset with a length"
     raise ValueError(f"Data are 'glyphs', {kinds}; got {type(source).__name__}.")
+
+
+def _read_columns(source: Any, label: str, label_columns: str) -> Data:
+    """A table with a continuous label."""
+    if type(source).__module__.split(".")[0] == "pandas":
+        return read_table(source, label, label_columns)
+    if is_hub(source):
+        return read_hub(source, label, label_columns=label_columns)
+    text = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
+    if text.lower().startswith("hf:"):
+        return read_hub_name(text[3:], label, label_columns)
+    path = Path(text).expanduser()
+    if text and path.suffix.lower() in TABLES and path.is_file():
+        return read_table(path, label, label_columns)
+    data = _read(source, label)
+    raise ValueError(
+        f"label_columns={label_columns!r} names columns of a table, and {data.name} is none: leave it out."
+    )
 
 
 def _read_text(source: str, label: str) -> Data:
@@ -131,6 +154,10 @@ def read_glyphs() -> Data:
         categories=scripts,
         paths=tuple(f"{drawn.classes[y]} {face}" for y, face in zip(drawn.labels.tolist(), drawn.faces, strict=True)),
     )
+
+
+DRAWN: dict[str, Callable[[], Data]] = {"glyphs": read_glyphs, "poses": read_poses, "rooms": read_rooms}
+"""Data sets that come with the library: a folder of the same name is `./poses`, or `folder:poses`."""
 
 
 def check_files(images: Paths) -> None:

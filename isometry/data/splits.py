@@ -40,7 +40,8 @@ def split(data: Data, *, validation: float = 0.25, test: float = 0.5, seed: int 
     validation but no test part (as in Open Metric Learning), that validation part is the test: the model must be
     selected on other images than it is reported on.
 
-    Data with continuous labels and no classes are divided by image, by the hash of the image's name.
+    Data with continuous labels and no classes are divided by image, by the hash of the image's name; so are the training
+    images of data that have parts and no classes, where captions or listed distances say what is alike.
 
     Raises:
         ValueError: for a part without images, or one in which no query has a match.
@@ -64,7 +65,9 @@ def split(data: Data, *, validation: float = 0.25, test: float = 0.5, seed: int 
             raise ValueError(f"The {name} part of {data.name} is empty.")
         if name not in own:
             made[name] = dataclasses.replace(part, is_query=None, is_gallery=None)
-    notes = [*data.notes, *overlap(made), *matches(made["validation"], "validation"), *matches(made["test"], "test")]
+    notes = [*data.notes, *overlap(made)]
+    for name in ("validation", "test") if len(data.present()) else ():
+        notes += matches(made[name], name)
     return Splits(**made, rule=rule, notes=tuple(notes))
 
 
@@ -83,7 +86,7 @@ def given_parts(data: Data, validation: float, seed: int) -> tuple[np.ndarray, s
     if "test" not in have:
         parts[parts == "validation"] = "test"
         rule = f"the training part that {data.name} names, and as test the part that it names validation"
-    if data.targets is not None and not len(data.present()):
+    if not len(data.present()):
         rows, names = np.flatnonzero(parts == "train"), data.paths or [str(i) for i in data.ids.tolist()]
         order = np.argsort(hashes([names[i] for i in rows], seed), kind="stable")
         parts[rows[order[: round(len(rows) * validation)]]] = "validation"
@@ -196,8 +199,6 @@ def matches(data: Data, part: str) -> list[str]:
     Raises:
         ValueError: when there is nothing but such.
     """
-    if not len(data.present()) and data.targets is not None:
-        return []
     query = data.is_query if data.is_query is not None else torch.ones(len(data), dtype=torch.bool)
     matched = has_match(data)
     if not matched.any():

@@ -14,6 +14,7 @@ from isometry.data.data import Data
 from isometry.data.folder import GALLERY, PART_OF
 from isometry.data.images import Paths
 from isometry.data.labels import UNKNOWN, Labels, class_ids, continuous, label_sets, text_labels
+from isometry.data.targets import columns_meant, targets_in
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -39,7 +40,7 @@ BOX = ("x_1", "y_1", "x_2", "y_2")
 TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
 
 
-def read_table(source: "Path | DataFrame", label: str = "label") -> Data:
+def read_table(source: "Path | DataFrame", label: str = "label", label_columns: str = "") -> Data:
     """Reads a table. Columns: `path`, `label`, and optionally `split`, `is_query`, `is_gallery`, `category`,
     `sequence` and the box `x_1 x_2 y_1 y_2` (left, right, top, bottom) that is cut out.
 
@@ -48,7 +49,8 @@ def read_table(source: "Path | DataFrame", label: str = "label") -> Data:
     target_0, target_1, … An empty label or −1 is unknown. `split` is train, validation (val) or test; query and
     gallery mean test, with the role. Other names that are understood: image, file, filepath, img_path; class,
     target, pid, id; subset, fold; camera, camid. Paths are relative to the table's folder, or to the working folder
-    for a DataFrame.
+    for a DataFrame. `label_columns="x0:x27"` makes these columns one continuous label, whole numbers too; there are
+    classes then only where `label` names another column than its default.
 
     Raises:
         ValueError: for a column that is missing or holds what it cannot hold.
@@ -73,6 +75,7 @@ def read_table(source: "Path | DataFrame", label: str = "label") -> Data:
     split, is_query, is_gallery = roles(text("split"), text("is_query"), text("is_gallery"), name)
     category, sequence = text("category"), text("sequence")
     grouped = class_ids(category) if category else None
+    labels = columns_of(frame, columns, label, label_columns, name) if label_columns else None
     return Data(
         images=Paths(existing(paths, root, name), root, boxes(text, name)),
         ids=torch.arange(len(frame)),
@@ -84,7 +87,7 @@ def read_table(source: "Path | DataFrame", label: str = "label") -> Data:
         categories=grouped.classes if grouped else (),
         sequence=class_ids(sequence).labels if sequence else None,
         paths=tuple(paths),
-        **labels_of(frame, columns, label, name)._asdict(),
+        **(labels or labels_of(frame, columns, label, name))._asdict(),
     )
 
 
@@ -116,6 +119,17 @@ def cells(column: Any) -> list[str]:
     ):
         values = [value if gone else int(value) for value, gone in zip(values, missing, strict=True)]  # pandas' gaps
     return ["" if gone else str(value).strip() for value, gone in zip(values, missing, strict=True)]
+
+
+def columns_of(frame: "DataFrame", columns: dict[str, str], label: str, label_columns: str, name: str) -> Labels:
+    """The continuous label in these columns, and the classes that `label` names besides."""
+    meant = columns_meant(label_columns, [str(column) for column in frame.columns], name)
+    own = dict(zip(map(str, frame.columns), frame.columns, strict=True))
+    targets = targets_in({column: frame[own[column]].tolist() for column in meant}, name)
+    if label == "label":
+        return continuous(targets)
+    rest = {short: column for short, column in columns.items() if column not in meant}
+    return labels_of(frame, rest, label, name)._replace(targets=targets)
 
 
 def labels_of(frame: "DataFrame", columns: dict[str, str], label: str, name: str) -> Labels:

@@ -36,7 +36,7 @@ class Asked(NamedTuple):
     @classmethod
     def by(cls, metrics: list[Metric]) -> "Asked":
         return cls(
-            lambda relevant: max(metric.depth(relevant) for metric in metrics),
+            lambda relevant: max((metric.depth(relevant) for metric in metrics), default=1),
             *(
                 any(getattr(metric, name) for metric in metrics)
                 for name in ("needs_first", "needs_ranks", "needs_gaps")
@@ -203,9 +203,7 @@ def whole(c: Contest, at: Tensor) -> Whole:
     sim = torch.empty(len(at), len(c.g.z), device=c.q.z.device)
     for cols, part in tiles(c.q.z[at], c.g.z, c.compare, TILE):
         sim[:, cols] = part
-    other = c.others(at)
-    if other.shape != sim.shape:
-        other = other.expand_as(sim)
+    other = c.others(at).expand_as(sim)
     sim = sim.masked_fill_(~other, -torch.inf)
     if c.relate is None:
         return Whole(sim, c.matches(at) & other, other, None, None)
@@ -221,22 +219,21 @@ def rows_at_once(c: Contest) -> int:
     return max(1, min(4096, min(in_bytes(c.memory), PLENTY) // each))
 
 
-def by_places(c: Contest, plain: Asked, graded: Asked, rows: Tensor) -> Iterator[tuple[Chunk, Whole]]:
-    """Chunks in which every match is placed."""
+def by_places(c: Contest, plain: Asked, graded: Asked | None, rows: Tensor) -> Iterator[tuple[Chunk, Whole]]:
+    """Chunks from the whole gallery; `graded` is None where no metric is."""
     for at in rows.split(rows_at_once(c)):
         table = whole(c, at)
         one, mixed = _placed(c, at, table, table.match, plain, None)
-        other = one
-        if c.relate is not None or graded is not plain:
-            other, also = _placed(c, at, table, table.graded, graded, table.worth)
-            mixed = mixed | also
-        yield Chunk(at, one, other, mixed), table
+        other, also = (one, mixed) if graded is None else _placed(c, at, table, table.graded, graded, table.worth)
+        yield Chunk(at, one, other, mixed | also), table
 
 
 def _placed(
     c: Contest, at: Tensor, table: Whole, match: Tensor, asked: Asked, worth: Tensor | None
 ) -> tuple[Ranking, Tensor]:
     """The ranking whose matches are counted, and the queries in which ties matter."""
+    if not asked.first and not asked.ranks:
+        return _foremost(c, at, table, match, asked, worth)
     rank, column, mixed = places(table.sim, match, c.turn[at], worth)
     relevant, m = (rank < NOWHERE).sum(1), table.sim.shape[1]
     depth = min(asked.depth(int(relevant.max()) if len(relevant) else 1), m)
@@ -248,21 +245,42 @@ def _placed(
         made["gains"] = worth.new_zeros(len(at), depth + 1).scatter_(1, seen, made["worth"])[:, :depth]
         made["best"] = worth.topk(depth, dim=1).values
     if asked.gaps and table.gap is not None:
-        index = c.key(at, table.sim).masked_fill(~table.other, torch.iinfo(torch.int64).min).topk(depth, dim=1).indices
-        made["gaps"] = table.gap.gather(1, index)
-        made["least_gaps"] = table.gap.topk(depth, dim=1, largest=False).values
-        if asked.gaps:
-            ordered = table.sim.gather(1, index)
-            mixed = mixed | (ordered[:, 1:] == ordered[:, :-1]).any(1)
+        near, also = _foremost(c, at, table, match, asked, worth)
+        made["gaps"], made["least_gaps"], mixed = near.gaps, near.least_gaps, mixed | also  # type: ignore[assignment]
     first = rank[:, 0] if rank.shape[1] else torch.ones_like(relevant)
     return Ranking(hits, relevant, first, **made), mixed
 
 
-def ties(c: Contest, table: Whole, metric: Metric) -> Ties:
-    """The groups of equals that a metric reads."""
-    match = table.graded if metric.graded else table.match
+def _foremost(
+    c: Contest, at: Tensor, table: Whole, match: Tensor, asked: Asked, worth: Tensor | None
+) -> tuple[Ranking, Tensor]:
+    """The same from the first places alone; ties further down do not matter."""
+    relevant, m = how_many(match), table.sim.shape[1]
+    depth = min(asked.depth(int(relevant.max()) if len(relevant) else 1), m)
+    key = c.key(at, table.sim).masked_fill_(~table.other, torch.iinfo(torch.int64).min)
+    index = key.topk(min(depth + 1, m), dim=1).indices
+    read = {"hits": match, "gains": worth, "gaps": table.gap if asked.gaps else None}
+    seen = {name: x.gather(1, index) for name, x in read.items() if x is not None}
+    sim = table.sim.gather(1, index)
+    equal = (sim[:, 1:] == sim[:, :-1]) & (sim[:, 1:] > -torch.inf)
+    mixed = torch.stack([(equal & (x[:, 1:] != x[:, :-1])).any(1) for x in seen.values()]).any(0)
+    if depth < m:
+        mixed = mixed | equal[:, depth - 1]
+    made: dict[str, Tensor] = {name: x[:, :depth] for name, x in seen.items()}
+    made["others"] = how_many(table.other)
+    if worth is not None:
+        made["best"] = worth.topk(depth, dim=1).values
+    if "gaps" in made and table.gap is not None:
+        made["least_gaps"] = table.gap.topk(depth, dim=1, largest=False).values
+    return Ranking(relevant=relevant, first=made["hits"].byte().argmax(1) + 1, **made), mixed
+
+
+def ties(c: Contest, table: Whole, metrics: list[Metric]) -> Ties:
+    """The groups of equals that some metrics read, which are alike in what they read."""
+    metric, match = metrics[0], table.graded if metrics[0].graded else table.match
     relevant = how_many(match)
-    depth = min(metric.depth(int(relevant.max()) if len(relevant) else 1), table.sim.shape[1])
+    most = int(relevant.max()) if len(relevant) else 1
+    depth = min(max(one.depth(most) for one in metrics), table.sim.shape[1])
     extra = [table.worth] if metric.graded and table.worth is not None else []
     extra += [table.gap] if metric.needs_gaps and table.gap is not None else []
     size, hits, sums = equals(table.sim, match, depth, [x.double() for x in extra], metric.needs_ranks)

@@ -107,7 +107,7 @@ def evaluate(
         field = contest(queries, gallery, embed, compare, seed, relate=relate, memory=memory)
         reranking = parse(rerank) if isinstance(rerank, str) else rerank
         _score(field, scores, reranking, resume, over_ranks)
-        say_what_is_scored(scores.relevant, _unknown(queries.y))
+        say_what_is_scored(scores.found, _unknown(queries.y))
         scores.say_what_ties_decide(list(ranked))
     found = summed_up(list(ranked), scores.value, classes, how, least=scores.least, most=scores.most)
     if len(ranked) == len(chosen):
@@ -126,7 +126,7 @@ def _score(
     if rerank is not None:
         depth = min(Asked.by(scores.metrics).depth(int(few.max()) if few is not None and len(few) else 1), m)
         field = _reranked(field, scores, rerank, depth)
-    listed = few is not None and not (plain.ranks or graded.ranks)
+    listed = few is not None and not Asked.by(scores.metrics).ranks
     listed = listed and (rerank is not None or not deep(Asked.by(scores.metrics).depth(int(few.max())), m))  # type: ignore[union-attr]
     share = distributed.share(len(field.q.z)) if over_ranks else slice(0, len(field.q.z))
     start = scores.take_up(resume, field, share) if resume is not None else share.start

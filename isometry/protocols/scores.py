@@ -24,8 +24,9 @@ class Scores:
 
     def __init__(self, metrics: list[Metric], n: int):
         self.metrics = metrics
-        self.plain = Asked.by([m for m in metrics if not m.graded] or metrics)
-        self.graded = Asked.by([m for m in metrics if m.graded] or metrics)
+        graded = [m for m in metrics if m.graded]
+        self.plain = Asked.by([m for m in metrics if not m.graded])
+        self.graded = Asked.by(graded) if graded else None
         self.value, self.least, self.most = torch.full((3, n, len(metrics)), torch.nan)
         self.relevant = torch.zeros(n, dtype=torch.int64)
         self.file: Path | None = None
@@ -50,17 +51,22 @@ class Scores:
             return
         some = Whole(*(None if x is None else x[rows] for x in table))  # type: ignore[arg-type]
         at = c.order[chunk.rows[rows]].cpu()
-        made: dict[tuple[object, ...], Ties] = {}
+        kinds: dict[tuple[bool, ...], list[Metric]] = {}
+        for metric in self.metrics:
+            kinds.setdefault((metric.graded, metric.needs_ranks, metric.needs_gaps), []).append(metric)
+        made = {kind: ties(c, some, metrics) for kind, metrics in kinds.items()}
         for j, metric in enumerate(self.metrics):
-            kind = (metric.graded, metric.needs_ranks, metric.needs_gaps, metric.depth(int(c.g.z.shape[0])))
-            if kind not in made:
-                made[kind] = ties(c, some, metric)
-            found = expected(metric, made[kind])
+            found = expected(metric, made[metric.graded, metric.needs_ranks, metric.needs_gaps])
             if found is not None:
                 scored = ~self.value[at, j].isnan()
                 for column, values in zip((self.value, self.least, self.most), found, strict=True):
                     known = scored & ~values.cpu().isnan()
                     column[at[known], j] = values.float().cpu()[known]
+
+    @property
+    def found(self) -> Tensor:
+        """How many matches each query has; 1 for one that is scored without a match."""
+        return torch.maximum(self.relevant, (~self.value.isnan()).any(1).long())
 
     def say_what_ties_decide(self, names: list[str]) -> None:
         """Warns of metrics whose value depends on the order of equals."""

@@ -22,7 +22,7 @@ from isometry.data.published.ijb import IJBB, IJBC
 from isometry.data.published.in_shop import IN_SHOP, IN_SHOP_BOXES, IN_SHOP_HIGHRES
 from isometry.data.published.inat2018 import INAT2018, INAT2018_TAXONOMY
 from isometry.data.published.lfw import LFW
-from isometry.data.published.lsun_layout import LSUN_LAYOUT
+from isometry.data.published.lsun_layout import LSUN_LAYOUT, LSUN_LAYOUT_MAPS
 from isometry.data.published.market import CUHK03_NP_DETECTED, CUHK03_NP_LABELED, MARKET, MARKET_500K, REID
 from isometry.data.published.mini_imagenet import MINI_IMAGENET
 from isometry.data.published.mpii import MPII
@@ -63,6 +63,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "mpii": MPII,
     "mpii_fullbody": MPII_FULLBODY,
     "lsun_layout": LSUN_LAYOUT,
+    "lsun_layout_maps": LSUN_LAYOUT_MAPS,
     "coco_captions": COCO_CAPTIONS,
     "coco_captions_2014": COCO_CAPTIONS_2014,
     "coco_karpathy": COCO_KARPATHY,

@@ -2,10 +2,11 @@
 and Kwak, CVPR 2019), with how far apart their poses are.
 
 The joints themselves are not published, but the distances of all test poses are. The first 1,919 test pictures are
-queries, the 8,000 others the gallery. In that work distances are multiplied by 224/288, to be in pixels of the network's
-input.
+queries, the 8,000 others the gallery. Published mean label distances are times 224/288, in pixels of the network's input;
+nDCG takes the distances as they are.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from isometry.data.folder import ENDINGS, visible, walk
 from isometry.data.published.benchmark import Benchmark
 from isometry.data.published.layout import Missing, labelled, need
 from isometry.data.published.matlab import load_matlab
+from isometry.data.published.pickles import load_pickle
 
 DISTANCES = "dist_pose_val"
 QUERIES = 1919
@@ -46,11 +48,57 @@ def pose_distances(root: Path, *, queries: int = QUERIES) -> Float32[Tensor, "q 
     Raises:
         ValueError: for a file that holds no square of distances.
     """
+    return torch.from_numpy(_square(root)[:queries, queries:].astype(np.float32))
+
+
+def write_distances(root: Path, to: Path) -> Path:
+    """One matrix of the distances of all pictures, in the order of the data, for `GivenDistances(matrix='….npy')`.
+
+    Training poses from `list_nn.pkl` and `dist_nn.pkl`, test poses from `dist_pose_val.mat`; NaN between the parts, of
+    which nothing is published. The published files make 22,285 × 22,285 float32 numbers, 2 GB on disk, and take about
+    5 GB of memory while they are read.
+
+    Raises:
+        ValueError: for files that do not hold each pose's distances to all others.
+    """
+    nearest, apart = (_part(need(root, name)) for name in ("list_nn.pkl", "dist_nn.pkl"))
+    n, tests = len(nearest), _square(root)
+    if nearest.shape != (n, n - 1) or apart.shape != nearest.shape or not _all_others(nearest):
+        raise ValueError(f"{root}: list_nn.pkl and dist_nn.pkl hold no distances of each training pose to all others.")
+    beside = to.with_name(f"{to.name}.{os.getpid()}.part")
+    matrix = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float32, shape=(n + len(tests),) * 2)
+    for i in range(n):
+        matrix[i, nearest[i]], matrix[i, i], matrix[i, n:] = apart[i], 0, np.nan
+    for i, row in enumerate(tests, n):
+        matrix[i, :n], matrix[i, n:] = np.nan, row
+    matrix.flush()
+    os.replace(beside, to)
+    return to
+
+
+def _square(root: Path) -> np.ndarray:
     path = need(root, f"{DISTANCES}.mat")
     every = np.asarray(load_matlab(path).get(DISTANCES))
     if every.ndim != 2 or every.shape[0] != every.shape[1] or every.dtype.kind not in "uif":
         raise ValueError(f"{path} holds no square {DISTANCES} of distances.")
-    return torch.from_numpy(every[:queries, queries:].astype(np.float32))
+    return every
+
+
+def _part(path: Path) -> np.ndarray:
+    """What a published pickle says of training."""
+    found = load_pickle(path)
+    part = np.asarray(found.get("trn") if isinstance(found, dict) else None)
+    if part.ndim != 2 or part.dtype.kind not in "uif":
+        raise ValueError(f"{path} holds no matrix 'trn'.")
+    return part
+
+
+def _all_others(nearest: np.ndarray) -> bool:
+    """Whether each row has the number of every other row once."""
+    every = np.arange(len(nearest))
+    return nearest.dtype.kind in "ui" and all(
+        np.array_equal(np.sort(np.append(row, i)), every) for i, row in enumerate(nearest)
+    )
 
 
 MPII_FULLBODY = Benchmark(

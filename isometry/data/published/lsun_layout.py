@@ -2,16 +2,19 @@
 eleven types by which walls, floor and ceiling are seen, with a map of these for each picture.
 
 The type is the class (`type 4`), the kind of room the category. `layouts` reads the maps. Their numbers tell the regions
-of one picture apart, and are not the same wall in another.
+of one picture apart, and are not the same wall in another: `Layouts(regions=5, matched=True)` compares them, the label
+distance of "Deep metric learning beyond binary supervision" (Kim et al., CVPR 2019). `lsun_layout_maps` is the same
+with the maps as continuous labels, and without classes.
 """
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from isometry.data.data import Data
@@ -22,12 +25,14 @@ from isometry.data.published.matlab import load_matlab, records
 
 PARTS = {"training": "train", "validation": "test"}
 FIELDS = ("image", "scene", "type")
+SIDE = 32
 
 
-def read_lsun_layout(root: Path) -> Data:
+def read_lsun_layout(root: Path, *, side: int | None = None) -> Data:
     """`training.mat` and `validation.mat`, of which the second tests; pictures in `images`.
 
-    The labels of `testing.mat` are not published.
+    With `side`, `Data.targets` are the maps in so many points a side, regions numbered from 0 in each, and there are no
+    classes. The labels of `testing.mat` are not published.
     """
     names, types, scenes, split = [], [], [], []
     for part, role in PARTS.items():
@@ -43,8 +48,20 @@ def read_lsun_layout(root: Path) -> Data:
         split += [role] * len(found)
     folder = need(root, "images", "image").name
     groups = class_ids(scenes)
-    data = labelled(root, [f"{folder}/{name}.jpg" for name in names], types, split=split)
-    return dataclasses.replace(data, category=groups.labels, categories=groups.classes)
+    paths = [f"{folder}/{name}.jpg" for name in names]
+    data = labelled(root, paths, types if side is None else [""] * len(types), split=split)
+    targets = None if side is None else regions(layouts(root, paths, side))
+    return dataclasses.replace(data, category=groups.labels, categories=groups.classes, targets=targets)
+
+
+def regions(maps: UInt8[Tensor, "n h w"]) -> Float32[Tensor, "n points"]:
+    """Maps as continuous labels: the regions of each are numbered from 0, in the order of their own numbers.
+
+    >>> regions(torch.tensor([[[5, 2], [2, 9]]], dtype=torch.uint8))
+    tensor([[1., 0., 0., 2.]])
+    """
+    numbered = [torch.unique(map_, return_inverse=True)[1].flatten() for map_ in maps]
+    return torch.stack(numbered).float() if numbered else maps.flatten(1).float()
 
 
 def layouts(root: Path, paths: Sequence[str], side: int = 64) -> UInt8[Tensor, "n side side"]:
@@ -75,4 +92,10 @@ LSUN_LAYOUT = Benchmark(
     folders=("lsun_room", "lsun_layout", "roomlayout"),
     annotations=("training.mat", "validation.mat"),
     recalled={"train images": 4000, "test images": 394},
+)
+LSUN_LAYOUT_MAPS = dataclasses.replace(
+    LSUN_LAYOUT,
+    title="LSUN room layout, maps",
+    read=partial(read_lsun_layout, side=SIDE),
+    by_itself=False,
 )

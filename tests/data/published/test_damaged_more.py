@@ -21,6 +21,7 @@ TREES = {
     "subset:mpii": test_graded.poses,
     "SUBSET:mpii": test_graded.release,
     "subset:lsun_layout": test_rooms.rooms,
+    "subset:lsun_layout_maps": test_rooms.rooms,
     "subset:coco_captions": test_graded.coco,
     "subset:coco_karpathy": lambda root: (test_graded.coco(root), test_graded.karpathy(root)),
     "web": lambda root: test_web.tar(root / "000.tar", test_web.labelled(0, 4, json=b'{"caption": "a"}')),

@@ -1,16 +1,21 @@
 """Data whose labels are not classes: poses and captions."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
 
-from isometry.data import Unreadable, read
+from isometry.data import Unreadable, read, split
 from isometry.data.published.coco_captions import read_coco_captions, read_coco_karpathy
-from isometry.data.published.fullbody import pose_distances, read_fullbody
+from isometry.data.published.fullbody import pose_distances, read_fullbody, write_distances
 from isometry.data.published.mpii import read_mpii
+from isometry.evaluation import Embeddings, measure
+from isometry.label_check import check
+from isometry.protocols.continuous import METRICS, continuous, curves
+from isometry.relations import GivenDistances, Joints
 from tests.data.published import trees
 
 JOINTS = np.arange(32.0).reshape(16, 2) + 1
@@ -158,6 +163,18 @@ def test_a_person_outside_the_picture_is_told_when_asked_for(tmp_path):
         data.images[0]
 
 
+def test_poses_are_compared_joint_by_joint(tmp_path):
+    joints = JOINTS.copy()
+    joints[5] += (3.0, 4.0)
+    trees.put(tmp_path, "images/000.jpg", trees.jpeg(64, 48))
+    dumped(tmp_path, "annot/train.json", [person("000.jpg"), person("000.jpg", joints)])
+    dumped(tmp_path, "annot/valid.json", [person("000.jpg", joints, scale=0.2)])
+    data = read_mpii(tmp_path)
+    assert check(data.part("train"), Joints())  # no fault, and a note of the numbers that never vary
+    apart = Joints().distances(data.targets, data.targets)
+    assert apart[0, 1].item() == pytest.approx(5 / 25, abs=1e-6)  # in sides of the square
+
+
 def fullbody(root):
     for part, n in (("train", 4), ("val", 5)):
         for i in range(n):
@@ -181,6 +198,65 @@ def test_people_with_distances(tmp_path):
     trees.put(tmp_path, "fullbody/more/1.jpg")
     with pytest.raises(FileNotFoundError, match=r"Two folders are expected, .* has 3"):
         read(f"mpii_fullbody:{tmp_path}")
+
+
+TRAINING = np.array([[0, 2, 5, 9], [2, 0, 3, 7], [5, 3, 0, 4], [9, 7, 4, 0.0]])
+
+
+def listed(root, apart=TRAINING):
+    """The published pickles: the others of each pose, nearest first, and how far they are."""
+    order = np.argsort(apart + np.diag([-1.0] * 4), 1)[:, 1:]
+    trees.put(root, "list_nn.pkl", pickle.dumps({"trn": order, "val": order[:, :0]}))
+    trees.put(root, "dist_nn.pkl", pickle.dumps({"trn": np.take_along_axis(apart, order, 1)}))
+    return root
+
+
+def test_the_distances_of_all_poses_in_one_file(tmp_path):
+    listed(fullbody(tmp_path / "fullbody"))
+    path = write_distances(tmp_path / "fullbody", tmp_path / "poses.npy")
+    matrix = np.load(path)
+    assert (matrix[:4, :4] == TRAINING).all()
+    assert (matrix[4:, 4:] == np.arange(25).reshape(5, 5)).all()
+    assert np.isnan(matrix[:4, 4:]).all()
+    assert np.isnan(matrix[4:, :4]).all()
+    assert [file.name for file in tmp_path.glob("poses*")] == ["poses.npy"]
+    data = read_fullbody(tmp_path / "fullbody", queries=2)
+    train, test = data.part("train"), data.part("test")
+    given = GivenDistances(matrix=str(path), radius=4)
+    assert check(train, given) == check(test, given) == []
+    assert given(given.labels(train), given.labels(train)).pos.sum(1).tolist() == [2, 3, 3, 2]
+    z = torch.tensor([[0.0], [1.0], [0.2], [0.1], [2.0]])
+    found = measure(Embeddings(z, test), METRICS, relate=repr(given), similarity="euclidean", samples=0)
+    assert found["LabelDistance(k=1)"].per_query.tolist() == [3, 7]
+    assert found["LabelDistance(k=3)"].per_query.tolist() == [3, 8]
+    rectangle = GivenDistances(matrix=pose_distances(tmp_path / "fullbody", queries=2))
+    alone = continuous(z[:2], torch.arange(2), rectangle, against=(z[2:], torch.arange(3)), samples=0)
+    assert curves(alone) == curves(found)
+
+
+def test_training_pictures_without_classes_are_divided_one_by_one(tmp_path):
+    parts = split(read_fullbody(fullbody(tmp_path), queries=2))
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [3, 1, 5]
+    assert parts.test.is_query.tolist() == [True, True, False, False, False]
+    assert "a share of the training images" in parts.rule
+
+
+def test_distances_that_cannot_be_written(tmp_path):
+    root = listed(fullbody(tmp_path))
+    for name, value, words in (
+        ("list_nn.pkl", {"trn": np.zeros((4, 3), int)}, "hold no distances of each training pose to all others"),
+        ("dist_nn.pkl", {"trn": TRAINING[:, :2]}, "hold no distances of each training pose to all others"),
+        ("dist_nn.pkl", {"train": TRAINING}, r"dist_nn\.pkl holds no matrix 'trn'"),
+        ("list_nn.pkl", [1, 2], r"list_nn\.pkl holds no matrix 'trn'"),
+    ):
+        listed(root)
+        trees.put(root, name, pickle.dumps(value))
+        with pytest.raises(ValueError, match=words):
+            write_distances(root, tmp_path / "poses.npy")
+    (root / "list_nn.pkl").unlink()
+    with pytest.raises(FileNotFoundError, match=r"list_nn\.pkl is missing"):
+        write_distances(root, tmp_path / "poses.npy")
+    assert not list(tmp_path.glob("poses*"))
 
 
 def coco(root, year="2017", below=""):

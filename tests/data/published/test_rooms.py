@@ -6,6 +6,8 @@ from scipy.io import savemat
 
 from isometry.data import read
 from isometry.data.published.lsun_layout import layouts, read_lsun_layout
+from isometry.label_check import check
+from isometry.relations import Layouts
 from tests.data.published import trees
 
 
@@ -35,6 +37,27 @@ def test_rooms(tmp_path):
     assert maps.tolist() == [[[1, 2], [1, 2]]] * 4
     assert layouts(tmp_path / "lsun_room", data.paths[3:], side=6)[0, :, 0].tolist() == [1, 1, 1, 1, 1, 5]
     assert layouts(tmp_path, []).shape == (0, 64, 64)
+
+
+def test_maps_as_continuous_labels(tmp_path):
+    rooms(tmp_path)
+    other = np.full((6, 8), 9, np.uint8)
+    other[:, :4], other[5] = 4, 1
+    savemat(tmp_path / "layout_seg/dd.mat", {"layout": other})  # the same regions under other numbers
+    data = read(f"subset:lsun_layout_maps:{tmp_path}")
+    assert data.targets.shape == (4, 32 * 32)
+    assert len(data.present()) == 0
+    assert data.split == ("train",) * 3 + ("test",)
+    assert [data.categories[c] for c in data.category] == ["bedroom", "kitchen", "bedroom", "bedroom"]
+    shares = [(data.targets == region).float().mean(1).tolist() for region in range(3)]
+    assert [share[0] for share in shares] == pytest.approx([27 / 64, 27 / 64, 10 / 64])  # 5 of 32 rows are the floor
+    assert [share[3] for share in shares] == pytest.approx([10 / 64, 27 / 64, 27 / 64])
+    metric = Layouts(regions=5, matched=True)
+    assert metric.distances(data.targets, data.targets).abs().max() < 1e-6
+    assert Layouts(regions=5).distances(data.targets[:1], data.targets[3:]).item() > 0.5
+    assert metric.faults(data.targets) == {}
+    with pytest.raises(ValueError, match="all 3 labels are equal"):
+        check(data.part("train"), metric)
 
 
 def test_rooms_that_cannot_be_read(tmp_path):
