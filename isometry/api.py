@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from isometry import config
+from isometry.component import show as written
 from isometry.config import Config
 from isometry.data import Arrays, Data, read, split
 from isometry.embedder import load
 from isometry.expression import parse
+from isometry.label_check import check_all
 from isometry.loss import Loss
 from isometry.optimizers import read_optimizer
 from isometry.run import CONFIG, Run, few, finish
 from isometry.schedules import read_schedule
+from isometry.similarity import Similarity
+from isometry.supervision import is_continuous, measured_by, relation
 from isometry.trunks import ConvNet
 
 __all__ = ["defaults", "load", "train"]
@@ -66,14 +70,19 @@ def train(
     elif state.is_main_process and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} exists: go on with it (--resume), or name another with --out.")
     source = chosen.data if resume and data == "glyphs" else data
-    strict = chosen.strict if resume else settings.get("strict", False)
-    items = read(source, strict=strict, label=chosen.label if resume else settings.get("label", "label"))
+    told = (
+        dataclasses.asdict(chosen) if resume else {"label": "label", "label_columns": "", "strict": False, **settings}
+    )
+    items = read(source, strict=told["strict"], label=told["label"], label_columns=told["label_columns"])
     if not resume:
         named = str(source) if isinstance(source, (str, os.PathLike)) else items.name
-        chosen = defaults(items, settings.get("loss", "")).replace(data=named, **settings)
+        if told["label_columns"]:
+            settings = {"relate": "close_targets", **settings}
+        chosen = defaults(items, settings.get("loss", ""), settings.get("relate", "")).replace(data=named, **settings)
     splits = split(items, seed=chosen.seed)
     tell = show if show and state.is_main_process else lambda row: None
     _check(chosen)
+    notes = check_all(items, splits, relation(chosen.relate))
     state.wait_for_everyone()  # no rank makes the folder before the first has looked
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +92,7 @@ def train(
         if made and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    for note in (splits.rule, *splits.notes):
+    for note in (splits.rule, *splits.notes, *notes):
         tell({"note": note})
     if resume:
         training.resume()
@@ -102,24 +111,60 @@ def train(
     return finish(chosen, splits, folder, training.seconds, lambda text: tell({"note": text}), report)
 
 
-def defaults(data: Data, loss: str = "") -> Config:
-    """Settings that suit the data and the loss.
+def defaults(data: Data, loss: str = "", relate: str = "") -> Config:
+    """Settings that suit the data, the loss and the relation of labels.
 
     Small pictures in memory get a small net, photographs a pretrained trunk. Losses over pairs get batches of few classes
     with four items each, losses over proxies plain ones: of classes that are all absent from a batch, proxies learn
     nothing but to flee it. The embedded letters without a loss named get the recipe that was tuned with its own (it
-    augments in a way that losses with proxies or memories cannot use).
+    augments in a way that losses with proxies or memories cannot use). Continuous labels get `graded`.
     """
+    if is_continuous(data, relation(relate)):
+        return graded(data, loss)
     classes = max(2, min(32, len(data.present()) // 4))
     sampler = f"ClassesTimesInstances(classes={classes}, instances=4)"
     if loss and not wants_pairs(loss):
         sampler = f"Plain(batch_size={max(2, min(128, len(data) // 4))})"
-    if not isinstance(data.images, Arrays) or max(data.images.tensor.shape[-2:]) > 64:
-        return Config(**PHOTOGRAPHS, sampler=sampler, trunk=photograph_trunk())
-    if data.name == "glyphs" and not loss:
+    if data.name == "glyphs" and not loss and small(data):
         return Config(**GLYPHS)
+    return Config(**base(data), sampler=sampler)
+
+
+def graded(data: Data, loss: str = "") -> Config:
+    """Settings for labels at a distance from each other.
+
+    The log-ratio loss on dense triplets, and embeddings compared by what the loss compares by. Pictures are not augmented: to
+    turn or to move one may change its label (name an `augment` that does not).
+    """
+    loss = loss or "LogRatio()"
+    size = max(4, min(128, len(data) // 8))
+    settings = {**base(data), "augment": "Same()" if small(data) else "CentreCrop()", "loss": loss}
+    return Config(
+        **settings,
+        sampler=f"DenseTriplets(batch_size={size}, neighbours={min(5, size - 2)})",
+        similarity=similarity_of(loss),
+        metrics=measured_by(),
+    )
+
+
+def small(data: Data) -> bool:
+    """Whether the pictures are small and in memory."""
+    return isinstance(data.images, Arrays) and max(data.images.tensor.shape[-2:]) <= 64
+
+
+def base(data: Data) -> dict[str, Any]:
+    """The trunk, and what belongs to it."""
+    if not isinstance(data.images, Arrays) or not small(data):
+        return {**PHOTOGRAPHS, "trunk": photograph_trunk()}
     channels, side = data.images.channels, max(data.images.tensor.shape[-2:])
-    return Config(**SMALL, sampler=sampler, trunk=repr(ConvNet(channels=channels, size=side)))
+    return {**SMALL, "trunk": repr(ConvNet(channels=channels, size=side))}
+
+
+def similarity_of(loss: str) -> str:
+    """What embeddings of this loss are compared by: distances where the loss measures these, else directions."""
+    built = parse(loss, num_classes=2, dim=2048)
+    found = {written(part.similarity) for part in built.modules() if isinstance(part, Loss) and not part.label_free}
+    return "euclidean" if found & {"euclidean", "squared_euclidean"} else Config.similarity
 
 
 def wants_pairs(loss: str) -> bool:
@@ -167,13 +212,15 @@ PHOTOGRAPHS: dict[str, Any] = {
 def as_text(settings: dict[str, Any]) -> dict[str, Any]:
     """Components among the settings, written as text."""
     plain = (str, int, float, bool)
-    return {name: value if isinstance(value, plain) else repr(value) for name, value in settings.items()}
+    return {name: value if isinstance(value, plain) else written(value) for name, value in settings.items()}
 
 
 def _check(chosen: Config) -> None:
     """Parses what is not parsed before the folder is made, so that a typo leaves nothing behind."""
     for text in (chosen.metrics, chosen.augment, chosen.transform, chosen.sampler):
         parse(text)
+    if not isinstance(parse(chosen.similarity), Similarity):
+        raise ValueError(f"similarity is one of isometry list similarities; got {chosen.similarity!r}.")
     read_optimizer(chosen.optimizer)
     read_schedule(chosen.schedule)
 

@@ -34,13 +34,24 @@ def train(
     augment: Annotated[str, typer.Option(help="What is done to training pictures.")] = "",
     transform: Annotated[str, typer.Option(help="What is done to pictures in evaluation and use.")] = "",
     sampler: Annotated[
-        str, typer.Option(help="ClassesTimesInstances(classes=32, instances=4) or Plain(batch_size=128).")
+        str,
+        typer.Option(
+            help="ClassesTimesInstances(classes=32, instances=4), Plain(batch_size=128), or DenseTriplets() for "
+            "continuous labels."
+        ),
     ] = "",
     budget: Annotated[str, typer.Option(help='"400 steps" or "10 epochs".')] = "",
     metrics: Annotated[str, typer.Option(help='"Recall(k=1), MAPAtR()".')] = "",
     label: Annotated[
         str, typer.Option(help="The label column of a table; several, root first, for a label path.")
     ] = "",
+    label_columns: Annotated[
+        str, typer.Option(help='Columns of a table that are one continuous label: "x0:x27", "lat,lon".')
+    ] = "",
+    relate: Annotated[
+        str, typer.Option(help="What labels say of pairs: joints(), CloseTargets(radius=2), Places(), label_tree, ….")
+    ] = "",
+    similarity: Annotated[str, typer.Option(help="What embeddings are compared by: cosine or euclidean.")] = "",
     optimizer: Annotated[str, typer.Option(help="AdamW(), Adam(), SGD(momentum=0.9), RMSprop(momentum=0.9).")] = "",
     schedule: Annotated[str, typer.Option(help="Cosine(), Constant(), Steps(every='10 epochs', factor=0.5).")] = "",
     frozen: Annotated[bool, typer.Option("--frozen", help="Leave the trunk as it is; only the head learns.")] = False,
@@ -74,7 +85,8 @@ def train(
 ) -> None:
     """Train on labelled pictures, measure on unseen classes, write a report.
 
-    Validation classes choose the weights; test classes are measured once. Ctrl-C saves; --resume goes on.
+    Validation classes choose the weights; test classes are measured once. Ctrl-C saves; --resume goes on. Labels may be
+    numbers (--label-columns) at a distance that --relate says: then new pictures take the place of new classes.
     """
     apart = ("data", "weights", "config", "resume", "out", "strict", "frozen")
     given = {k: v for k, v in locals().items() if k not in (*apart, "apart")}
@@ -107,8 +119,10 @@ def evaluate(
     data: Annotated[str, typer.Option(help="Any data; default: the run's own test part.")] = "",
     metrics: Annotated[str, typer.Option(help='"Recall(k=1), MAPAtR()".')] = "",
     label: Annotated[str, typer.Option(help="The label column of a table.")] = "label",
+    label_columns: Annotated[str, typer.Option(help='Columns that are one continuous label: "x0:x27".')] = "",
     part: Annotated[str, typer.Option(help="train, validation or test part of the data, or all.")] = "",
     relate: Annotated[str, typer.Option(help="What labels say of pairs: label_tree, CloseTargets(radius=2), ….")] = "",
+    similarity: Annotated[str, typer.Option(help="What embeddings are compared by; default: as the run did.")] = "",
     rerank: Annotated[str, typer.Option(help='Re-rankings, in tables of their own: "KReciprocal()".')] = "",
     codes: Annotated[str, typer.Option(help='What short codes cost: "Int8(), Binary(), PQ(parts=16)".')] = "",
     workers: Annotated[int, typer.Option(help="Processes that decode pictures.")] = -1,
@@ -120,8 +134,8 @@ def evaluate(
     from isometry.show import Progress
 
     found = use.evaluate(
-        run, data, metrics=metrics, label=label, part=part, relate=relate, rerank=rerank, codes=codes, workers=workers,
-        strict=strict, out=out,
+        run, data, metrics=metrics, label=label, label_columns=label_columns, part=part, relate=relate,
+        similarity=similarity, rerank=rerank, codes=codes, workers=workers, strict=strict, out=out,
     )  # fmt: skip
     shown = Progress()
     shown.result(found)
@@ -200,13 +214,16 @@ def embed(
     data: Annotated[str, typer.Argument(help='"glyphs", a folder or a table; labels are not needed.')],
     out: Annotated[Path, typer.Option("--out", "-o", help="z.npy (ids and labels beside it in z.csv) or z.npz.")],
     label: Annotated[str, typer.Option(help="The label column of a table.")] = "label",
+    label_columns: Annotated[str, typer.Option(help='Columns that are one continuous label: "x0:x27".')] = "",
     workers: Annotated[int, typer.Option(help="Processes that decode pictures.")] = -1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read.")] = False,
 ) -> None:
     """Write the embeddings of all pictures, with their ids."""
     from isometry import use
 
-    n, dim, left_out = use.embed(run, data, out, label=label, workers=workers, strict=strict)
+    n, dim, left_out = use.embed(
+        run, data, out, label=label, label_columns=label_columns, workers=workers, strict=strict
+    )
     print(f"{n:,} embeddings of {dim} dimensions: {out}")
     if left_out:
         print(f"{left_out} pictures could not be read and were left out", file=sys.stderr)

@@ -17,6 +17,10 @@ class Config:
 
     Attributes:
         data, label: the source, and the label column (or columns, separated by commas) of a table.
+        label_columns: columns of numbers that are one continuous label: "x0:x27", or "lat,lon" (none: as `label` says).
+        relate: what labels say of pairs: "joints()", "CloseTargets(radius=2)", "label_tree" …; given to every loss and
+            sampler that has no other, and to all that is measured (none: theirs).
+        similarity: what embeddings are compared by in validation, test and report: "cosine", "euclidean" ….
         loss, trunk, pool, head, augment, transform, sampler: expressions; `transform` is for evaluation and use.
         budget: "400 steps" or "10 epochs".
         frozen: leaves the trunk as it is: only pool, head and loss learn.
@@ -35,6 +39,9 @@ class Config:
 
     data: str = "glyphs"
     label: str = "label"
+    label_columns: str = ""
+    relate: str = ""
+    similarity: str = "cosine"
     loss: str = "MultiSimilarity()"
     trunk: str = "ConvNet()"
     pool: str = "Average()"

@@ -6,12 +6,16 @@ import torch
 from torch import Tensor
 
 from isometry import distributed
+from isometry.component import show
 from isometry.data import Data
 from isometry.expression import parse
 from isometry.metrics.metric import Metric
 from isometry.protocols.landmarks import by_lists
 from isometry.protocols.retrieval import Results, evaluate
 from isometry.relations import close_targets, label_tree
+from isometry.similarities import cosine
+from isometry.supervision import labels as labels_by
+from isometry.supervision import relation
 
 if TYPE_CHECKING:
     from isometry.embedder import Ready
@@ -48,6 +52,7 @@ def measure(
     metrics: str,
     *,
     relate: Any = None,
+    similarity: Any = cosine,
     rerank: Any = None,
     samples: int = 1000,
     seed: int = 0,
@@ -62,22 +67,27 @@ def measure(
     Args:
         relate: what the labels say of pairs; by default classes, label sets, and `label_tree` or `close_targets` where a
             metric is graded and the data have label paths or continuous labels (not with `rerank`: it gives lists).
+        similarity: what embeddings are compared by, or its text.
         rerank: a re-ranking or its text.
 
     Raises:
         ValueError: when no query has a match, or the data lack the labels that `relate` reads.
     """
     z, data = embeddings
+    similarity = parse(similarity) if isinstance(similarity, str) else similarity
     if any(data.judged or ()):
         return by_lists(z, data, samples=samples, seed=seed)
-    relate = parse(relate) if isinstance(relate, str) else relate or (None if rerank else _relation(data, metrics))
+    relate = relation(relate) if isinstance(relate, str) else relate
+    relate = relate or (None if rerank else _relation(data, metrics))
     reads = "labels" if relate is None else getattr(relate, "reads", "labels")
-    labels = getattr(data, reads) if relate is not None or data.multi is None else data.multi
-    if labels is None:
-        raise ValueError(f"{relate!r} reads {reads} of the data, and {data.name} has none.")
+    if relate is None and data.multi is not None:
+        labels = data.multi
+    else:
+        labels = labels_by(data, relate, show(relate))
     query, gallery = embeddings.roles()
     sequence = data.sequence if reads == "labels" else None
-    how = {"relate": relate, "rerank": rerank, "samples": samples, "seed": seed, "over_ranks": distributed.ranks() > 1}
+    how: dict[str, Any] = {"relate": relate, "similarity": similarity, "rerank": rerank}
+    how |= {"samples": samples, "seed": seed, "over_ranks": distributed.ranks() > 1}
     if gallery is None:
         return evaluate(z, labels, metrics, ids=data.ids, sequence=sequence, **how)
     against = (z[gallery], labels[gallery], data.ids[gallery], None if sequence is None else sequence[gallery])
@@ -100,7 +110,16 @@ def _relation(data: Data, metrics: str) -> Any:
 
 
 def scores(
-    ready: "Ready", data: Data, metrics: str, *, samples: int = 1000, workers: int = -1, strict: bool = False
+    ready: "Ready",
+    data: Data,
+    metrics: str,
+    *,
+    relate: Any = None,
+    similarity: Any = cosine,
+    samples: int = 1000,
+    workers: int = -1,
+    strict: bool = False,
 ) -> Results:
     """`measure(embed(…))`."""
-    return measure(embed(ready, data, workers=workers, strict=strict), metrics, samples=samples)
+    found = embed(ready, data, workers=workers, strict=strict)
+    return measure(found, metrics, relate=relate, similarity=similarity, samples=samples)

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from isometry.component import nearest
+from isometry.component import nearest, show
 from isometry.data import Data, loader
 from isometry.embedder import Ready, relabelled
 from isometry.evaluation import Embeddings
+from isometry.expression import parse
 
 EVALUATION = 2
 """Version of the evaluation's definitions, not of the package: raised when the same embeddings would score otherwise."""
@@ -140,11 +141,12 @@ def protocol_of(
     part: str,
     rule: str,
     relate: str = "",
+    similarity: str = "",
     rerank: str = "",
 ) -> Protocol:
     """The protocol of results that a model's embeddings got: of the images that could be read, not of those listed.
 
-    `relate` and `rerank` are what `isometry.evaluation.measure` was given, as text.
+    `relate`, `similarity` and `rerank` are what `isometry.evaluation.measure` was given, as text.
     """
     data, (query, gallery) = measured.data, measured.roles()
     name = re.escape(data.name)
@@ -161,9 +163,19 @@ def protocol_of(
         gallery=len(query if gallery is None else gallery),
         metrics=tuple(metrics),
         search=Protocol.search + (" and its class in its own sequence" if data.sequence is not None else ""),
-        relation=relate or Protocol.relation,
+        relation=spelled(relate) or Protocol.relation,
+        similarity=spelled(similarity) or Protocol.similarity,
         rerank=rerank or Protocol.rerank,
     )
+
+
+def spelled(text: str) -> str:
+    """An expression as it prints itself, so that two spellings of one are equal.
+
+    >>> spelled("CloseTargets( radius = 2 )"), spelled("cosine"), spelled("")
+    ('CloseTargets(radius=2.0)', 'cosine', '')
+    """
+    return show(parse(text)) if text else ""
 
 
 def _size(data: Data, ready: Ready) -> str:

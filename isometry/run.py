@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from isometry.evaluation import Embeddings, embed, measure
 from isometry.fingerprint import protocol_of
 from isometry.protocols.retrieval import Results
 from isometry.queries import Measured, write_queries
+from isometry.supervision import GRADED_BY, is_continuous, relation
 from isometry.version import __version__
 
 METRICS, CONFIG, REPORT, LOG = "metrics.json", "config.toml", "report.html", "log.jsonl"
 NEIGHBOURS = 10
+CLASSED, GRADED = ("MAPAtR()",), ("NDCG(k=10, gain=DistanceGain())", GRADED_BY)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def finish(
     ready.to("cuda" if torch.cuda.is_available() else "cpu")
     say("measuring on the test part")
     test = embed(ready, splits.test, workers=chosen.workers, strict=chosen.strict)
-    results = measure(test, chosen.metrics)
+    continuous, how = is_continuous(splits.test, relation(chosen.relate)), how_measured(chosen)
+    results = measure(test, chosen.metrics, **how)
     channels = ready.model.trunk.in_channels
     z, index = pixels(splits.test, channels)  # type: ignore[arg-type]
     raw = Embeddings(z, splits.test.select(index))
@@ -76,11 +79,14 @@ def finish(
     held = embed(ready, splits.validation, workers=chosen.workers)
     measured = [
         Measured(test, results),
-        Measured(held, measure(held, chosen.metrics), part="validation"),
-        Measured(raw, measure(raw, chosen.metrics), model="raw pixels"),
-        Measured(first, measure(first, chosen.metrics), model="untrained"),
+        Measured(held, measure(held, chosen.metrics, **how), part="validation"),
+        Measured(raw, measure(raw, chosen.metrics, **how), model="raw pixels"),
+        Measured(first, measure(first, chosen.metrics, **how), model="untrained"),
     ]
-    protocol = protocol_of(test, ready, results, part="test", rule=splits.rule)
+    if continuous:
+        alike = Embeddings(torch.ones(len(test.data), 1), test.data)
+        measured.append(Measured(alike, measure(alike, chosen.metrics, **how), model="random order"))
+    protocol = protocol_of(test, ready, results, part="test", rule=splits.rule, **how)
     metrics = {
         "test": as_json(results),
         "validation": as_json(measured[1].results),
@@ -103,8 +109,14 @@ def finish(
         checkpoint.write(folder / METRICS, json.dumps(metrics, indent=1, allow_nan=False))
     if report and distributed.rank() == 0:
         say("writing the report")
-        write_report(folder, chosen, metrics, test, results, trained_on=splits.train)
+        rivals = {"raw pixels": raw, "untrained": first}
+        write_report(folder, chosen, metrics, test, results, trained_on=splits.train, rivals=rivals)
     return Run(folder, metrics)
+
+
+def how_measured(chosen: Config) -> dict[str, Any]:
+    """What labels say of pairs, and what embeddings are compared by, as text."""
+    return {"relate": chosen.relate, "similarity": chosen.similarity}
 
 
 def as_json(results: Results) -> dict[str, dict[str, float | None]]:
@@ -128,25 +140,28 @@ def write_report(
     test: Embeddings,
     results: Results,
     trained_on: Data | None = None,
+    rivals: Mapping[str, Embeddings] | None = None,
 ) -> Path:
-    """Writes `report.html` of these test embeddings."""
+    """Writes `report.html` of these test embeddings; `rivals` are others of the same images, to compare with."""
+    from isometry.label_space import graded
     from isometry.ops.neighbours import nearest
+    from isometry.protocols.retrieval import geometry
     from isometry.report import Record, write
 
     log = folder / LOG
     query, gallery = test.roles()
     items = sides(test)
-    z = torch.nn.functional.normalize(test.z, dim=1)
+    embed_by, compare = geometry(chosen.similarity)
+    z = embed_by(test.z)
     g = z if gallery is None else z[gallery]
     ids_g = test.data.ids if gallery is None else test.data.ids[gallery]
-    similarities, neighbours = nearest(z[query], g, NEIGHBOURS, ids_q=test.data.ids[query], ids_g=ids_g)
-    shown, per_query = scored_by(test, results)
-    classes = f"{len(trained_on.present()):,} classes" if trained_on is not None else "the classes of its run"
-    counts = f"{len(trained_on):,} images of {classes}" if trained_on is not None else classes
+    ids_q = test.data.ids[query]
+    similarities, neighbours = nearest(z[query], g, NEIGHBOURS, ids_q=ids_q, ids_g=ids_g, similarity=compare)
+    by_label = graded(test, chosen.relate, chosen.similarity, rivals or {})
+    shown, per_query = scored_by(test, results, GRADED if by_label else CLASSED)
     record = Record(
         title=f"{test.data.name}: {folder.name}",
-        summary=f"Trained on {counts} with {chosen.loss}; tested on {len(query):,} queries of "
-        f"{len(test.data.present()):,} classes.",
+        summary=summary(chosen, test, trained_on, by_label is not None),
         metrics=metrics,
         classes=test.data.classes,
         queries=items[0],
@@ -159,17 +174,33 @@ def write_report(
         settings={k: str(v) for k, v in dataclasses.asdict(chosen).items()},
         log=[json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else [],
         chosen_step=metrics.get("step"),
+        headline=(GRADED_BY, "LabelDistance(k=1)") if by_label else Record.headline,
+        graded=by_label,
         version=__version__,
     )
     return write(record, folder / REPORT)
 
 
-def scored_by(test: Embeddings, results: Results) -> tuple[str, torch.Tensor]:
-    """The metric that tells good queries from bad ones, and its values: MAP@R, or the first that was measured."""
-    for text in ("MAPAtR()", *results):
+def summary(chosen: Config, test: Embeddings, trained_on: Data | None, continuous: bool) -> str:
+    """What was trained on what, in a sentence."""
+    queries = len(test.roles()[0])
+    if continuous:
+        source = f"{len(trained_on):,} images" if trained_on is not None else "the images of its run"
+        labels = chosen.relate or "close_targets"
+        return (
+            f"Trained on {source} with {chosen.loss}; tested on {queries:,} queries. Labels are compared by {labels}."
+        )
+    classes = f"{len(trained_on.present()):,} classes" if trained_on is not None else "the classes of its run"
+    counts = f"{len(trained_on):,} images of {classes}" if trained_on is not None else classes
+    return f"Trained on {counts} with {chosen.loss}; tested on {queries:,} queries of {len(test.data.present()):,} classes."
+
+
+def scored_by(test: Embeddings, results: Results, names: tuple[str, ...]) -> tuple[str, torch.Tensor]:
+    """The metric that tells good queries from bad ones, and its values: the first of these that was measured, or any."""
+    for text in (*names, *results):
         if text in results and len(results[text].per_query):
             return text, results[text].per_query
-    return scored_by(test, measure(test, "MAPAtR()", samples=0))
+    return scored_by(test, measure(test, names[0], samples=0), names)
 
 
 def groups(data: Data) -> tuple[torch.Tensor | None, tuple[str, ...]]:

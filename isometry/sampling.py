@@ -8,20 +8,8 @@ from isometry import distributed
 from isometry.data import Data
 from isometry.reference import Reference
 from isometry.scheme import LABELS
-
-
-def labels(data: Data, name: str, who: str) -> Tensor:
-    """One kind of labels of the data: `labels`, `hierarchy`, `multi` or `targets`.
-
-    Raises:
-        ValueError: when the data have none of that kind.
-    """
-    found = getattr(data, name)
-    if found is None:
-        raise ValueError(
-            f"{who} reads {name}, and {data.name} has none: choose another, or add the labels (for a loss, also `relate`)."
-        )
-    return found
+from isometry.supervision import labels as labels_by
+from isometry.supervision import named as labels
 
 
 def bound(sampler: Any, data: Data, scheme: nn.Module) -> Any:
@@ -35,7 +23,8 @@ def bound(sampler: Any, data: Data, scheme: nn.Module) -> Any:
             f"{sampler!r} needs a vector for each class: add a loss with proxies, such as + NormSoftmax(), "
             "or one with reference=Signatures()."
         )
-    read = labels(data, getattr(sampler, "reads", LABELS), type(sampler).__name__)
+    who, relate = type(sampler).__name__, getattr(sampler, "relate", None)
+    read = labels(data, getattr(sampler, "reads", LABELS), who) if relate is None else labels_by(data, relate, who)
     return sampler.bind(read, rank=distributed.rank(), ranks=distributed.ranks())
 
 

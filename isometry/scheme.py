@@ -8,6 +8,7 @@ from torch import Tensor
 
 from isometry.component import Component
 from isometry.embedded import Embedded
+from isometry.label_metric import LabelMetric, metric_of
 from isometry.term import Sum, Term
 
 Model = Callable[[Tensor], Embedded | Tensor]
@@ -41,24 +42,44 @@ class Supervised(Scheme):
         return {"loss": self.loss(embedded, y, ids=ids)}
 
     @property
+    def relate(self) -> Any:
+        """What the loss's labels say of pairs: that of its first term that reads labels; None where none does."""
+        return next(iter(relations(self.loss)), None)
+
+    @property
     def stats(self) -> dict[str, float]:
         """The loss's statistics of the last step."""
         return getattr(self.loss, "stats", {})
 
 
+def relations(term: Term) -> list[Any]:
+    """The relations of the terms that read labels."""
+    terms: list[Any] = list(term.terms) if isinstance(term, Sum) else [term]
+    return [t.relate for t in terms if hasattr(t, "relate") and not t.label_free]
+
+
 def reads(term: Term) -> str:
-    """Which labels of the data a term wants: `labels`, `hierarchy`, `multi` or `targets`, as its `relate` says.
+    """Which labels of the data a term wants: `labels`, `hierarchy`, `multi`, `targets` or `captions`, as `relate` says.
 
     Raises:
         ValueError: when the terms of a sum want different ones.
     """
-    terms: list[Any] = list(term.terms) if isinstance(term, Sum) else [term]
-    wanted = {getattr(t.relate, "reads", LABELS) for t in terms if hasattr(t, "relate") and not t.label_free}
+    found = relations(term)
+    wanted = {getattr(relate, "reads", LABELS) for relate in found}
     if len(wanted) > 1:
         raise ValueError(
             f"The terms of {term!r} read different labels: {', '.join(sorted(wanted))}. Give all one `relate`."
         )
+    if len(forms := {form for relate in found if (form := _form(relate)) is not None}) > 1:
+        names = ", ".join(sorted(form.__name__ for form in forms))
+        raise ValueError(f"The terms of {term!r} read labels in different forms: {names}. Give all one `relate`.")
     return wanted.pop() if wanted else LABELS
+
+
+def _form(relate: Any) -> type | None:
+    """The class that turns labels of the data into numbers of its own; None where they are read as they are."""
+    metric = metric_of(relate)
+    return None if metric is None or type(metric).labels is LabelMetric.labels else type(metric)
 
 
 def detached(values: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isometry import caching, checkpoint, diagnostics, distributed, sampling
+from isometry import caching, checkpoint, diagnostics, distributed, sampling, supervision
 from isometry.config import Config, steps_in
 from isometry.data import Batch, Splits, loader
 from isometry.embedder import Ready, relabelled
@@ -21,10 +21,11 @@ from isometry.optimizers import read_optimizer
 from isometry.pace import Clock, share_of_rate
 from isometry.schedules import read_schedule
 from isometry.scheme import Supervised, detached
+from isometry.supervision import SELECTED_BY as SELECTED_BY
+from isometry.supervision import selected_by
 
 STATE = "checkpoint.safetensors"
 LOG = "log.jsonl"
-SELECTED_BY = "MAPAtR()"
 LOG_EVERY = 10
 
 
@@ -39,8 +40,8 @@ class Interrupted(KeyboardInterrupt):
 class Training:
     """One run of the loop: built from a config and split data, resumed from its folder if asked.
 
-    `fit()` trains until the budget is spent, validation stops getting better, or Ctrl-C. The best weights (by validation
-    MAP@R) lie in `model.safetensors`, everything needed to go on bit for bit in `checkpoint.safetensors`.
+    `fit()` trains until the budget is spent, validation stops getting better, or Ctrl-C. The best weights (by validation's
+    `selected_by`) lie in `model.safetensors`, everything needed to go on bit for bit in `checkpoint.safetensors`.
     """
 
     def __init__(self, config: Config, splits: Splits, folder: Path, show: Callable[[dict[str, Any]], None]):
@@ -55,10 +56,10 @@ class Training:
         model = Embedder.parse(config.trunk, config.pool, config.head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.frozen:
             model.freeze_trunk()
-        self.scheme = Supervised(loss=parse(config.loss, num_classes=classes, dim=model.dim)).to(
-            self.accelerator.device
-        )
-        self.labels = sampling.labels(self.train, self.scheme.reads, "The loss").to(self.accelerator.device)
+        loss, self.relate = parse(config.loss, num_classes=classes, dim=model.dim), supervision.relation(config.relate)
+        supervision.give(loss, self.relate)
+        self.scheme = Supervised(loss=loss).to(self.accelerator.device)
+        self.labels = supervision.labels(self.train, self.scheme.relate, "The loss").to(self.accelerator.device)
         groups = parameter_groups(
             model,
             self.scheme,
@@ -75,6 +76,7 @@ class Training:
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.ema = EMA(self.plain, config.ema) if config.ema else None
         self.sampler = parse(config.sampler)
+        supervision.give(self.sampler, self.relate)
         batches = sampling.bound(self.sampler, self.train, self.scheme)
         self.loader = loader(
             self.train,
@@ -216,21 +218,22 @@ class Training:
     def _validate(self) -> None:
         """Scores the validation classes, keeps the best weights, saves the state."""
         ready = Ready(self.ema.module if self.ema else self.plain, self.config.transform)  # type: ignore[arg-type]
-        found = scores(
-            ready, self.splits.validation, f"Recall(k=1), {SELECTED_BY}", samples=0, workers=self.config.workers
-        )
-        value = float(found[SELECTED_BY])
+        held, relate = self.splits.validation, self.relate
+        how: dict[str, Any] = {"relate": relate, "similarity": self.config.similarity, "samples": 0}
+        found = scores(ready, held, supervision.shown_by(held, relate), workers=self.config.workers, **how)
+        value = float(found[selected_by(held, relate)])
         row = {"step": self.step, "validation": {name: round(float(r), 6) for name, r in found.items()}}
         self.write(row)
         self.accelerator.log({f"validation/{name}": float(r) for name, r in found.items()}, step=self.step)
         self.show({**row, "total": self.total})
-        if self.config.geometry and self.accelerator.is_main_process:
+        classes = not supervision.is_continuous(held, relate)
+        if classes and self.config.geometry and self.accelerator.is_main_process:
             seen = diagnostics.row(ready, self.splits, self.config.geometry, workers=self.config.workers)
             self.write({"step": self.step, "geometry": seen})
         if value > self.best:
             self.best, self.best_step = value, self.step
             if self.accelerator.is_main_process:
-                ready.note = {"step": self.step, "validation": row["validation"]}
+                ready.note = {"step": self.step, "validation": row["validation"], "similarity": self.config.similarity}
                 ready.save(self.folder)
         self.save()
         self.plain.train()

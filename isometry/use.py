@@ -19,11 +19,13 @@ from isometry.evaluation import Embeddings, measure
 from isometry.evaluation import embed as embed_data
 from isometry.expression import parse
 from isometry.fingerprint import protocol_of
+from isometry.label_check import check
 from isometry.metrics.metric import Metric
 from isometry.protocols.coded import evaluate_coded
 from isometry.protocols.results import Results
 from isometry.queries import Measured, write_queries
 from isometry.run import CONFIG, METRICS, as_json, write_report
+from isometry.supervision import is_continuous, measured_by, relation
 
 PARTS = ("train", "validation", "test", "all")
 
@@ -34,8 +36,10 @@ def evaluate(
     *,
     metrics: str = "",
     label: str = "label",
+    label_columns: str = "",
     part: str = "",
     relate: str = "",
+    similarity: str = "",
     rerank: str = "",
     codes: str = "",
     workers: int = -1,
@@ -45,8 +49,10 @@ def evaluate(
     """Measures a run on any data: `{"test": {metric: {value, low, high}}, …}`; with `out`, writes it and a report there.
 
     Without `data`, the run's own, and its test part; other data are measured whole, or their test part if they name one.
-    `relate` is a relation of labels. What `rerank` (re-rankings) and `codes` name is measured besides, under "reranked"
-    and "codes"; "macro" has every class counting alike, and "categories" the data's own groups.
+    `relate` is a relation of labels, and `similarity` what embeddings are compared by: those of the run unless named (its
+    relation only for its own data). `label` and `label_columns` name the columns of a table. What `rerank` (re-rankings)
+    and `codes` name is measured besides, under "reranked" and "codes"; "macro" has every class counting alike, and
+    "categories" the data's own groups.
 
     Raises:
         ValueError, OSError: for what cannot be read or scored.
@@ -58,16 +64,23 @@ def evaluate(
     if out is not None and out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} exists and is not empty: name another folder with --out.")
     own = not isinstance(data, Data) and (data == "" or data == chosen.data)
-    items = read(chosen.data if own else data, label=chosen.label if own else label)
+    if own:
+        label, label_columns, relate = chosen.label, chosen.label_columns, relate or chosen.relate
+    elif label_columns:
+        relate = relate or "close_targets"
+    similarity = similarity or ready.note.get("similarity", Config.similarity)
+    items = read(chosen.data if own else data, label=label, label_columns=label_columns)
+    check(items, relation(relate))
     part = part or ("test" if own or "test" in (items.split or ()) else "all")
     items, rule = chosen_part(items, part, chosen.seed)
     embedded = embed_data(ready, items, workers=workers, strict=strict)
-    results = measure(embedded, metrics or chosen.metrics, relate=relate or None)
-    protocol = protocol_of(embedded, ready, results, part=part, rule=rule, relate=relate)
+    metrics = metrics or _metrics(chosen.metrics, items, relate)
+    results = measure(embedded, metrics, relate=relate, similarity=similarity)
+    protocol = protocol_of(embedded, ready, results, part=part, rule=rule, relate=relate, similarity=similarity)
     found = {
         "test": as_json(results),
         **views(embedded, results),
-        **besides(embedded, metrics or chosen.metrics, rerank, codes),
+        **besides(embedded, metrics, rerank, codes),
         "fingerprint": protocol.fingerprint(),
         "protocol": protocol.as_json(),
         "settings": dataclasses.asdict(chosen) if known else None,
@@ -77,8 +90,13 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)
         write_queries(out, [Measured(embedded, results, part=part)], protocol)
         checkpoint.write(out / METRICS, json.dumps(found, indent=1, allow_nan=False))
-        write_report(out, chosen, found, embedded, results)
+        write_report(out, chosen.replace(relate=relate, similarity=similarity), found, embedded, results)
     return found
+
+
+def _metrics(own: str, data: Data, relate: str) -> str:
+    """The run's metrics, unless it was of classes and the labels here are at a distance."""
+    return measured_by() if own == Config.metrics and is_continuous(data, relation(relate)) else own
 
 
 def views(embedded: Embeddings, results: Results) -> dict[str, Any]:
@@ -142,9 +160,18 @@ def chosen_part(items: Data, part: str, seed: int) -> tuple[Data, str]:
 
 
 def embed(
-    run: str | Path, data: Any, out: Path, *, label: str = "label", workers: int = -1, strict: bool = False
+    run: str | Path,
+    data: Any,
+    out: Path,
+    *,
+    label: str = "label",
+    label_columns: str = "",
+    workers: int = -1,
+    strict: bool = False,
 ) -> tuple[int, int, int]:
     """Writes embeddings and ids: `z.npy` with `z.csv` (row, id, label, path) beside it, or one `z.npz`.
+
+    A `z.npz` also holds continuous labels where there are any, and what embeddings are compared by.
 
     Returns how many, their dimensions, and how many pictures could not be read.
 
@@ -156,13 +183,15 @@ def embed(
     if not out.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {out.parent} to write {out.name} to.")
     ready = load(run).to("cuda" if torch.cuda.is_available() else "cpu")
-    items = read(data, label=label)
+    items = read(data, label=label, label_columns=label_columns)
     z, found = embed_data(ready, items, workers=workers, strict=strict)
     names = [found.classes[i] if i >= 0 else "" for i in found.labels.tolist()]
     paths = list(found.paths or [""] * len(found))
     buffer = io.BytesIO()
     if out.suffix == ".npz":
-        np.savez(buffer, z=z.numpy(), ids=found.ids.numpy(), labels=np.array(names), paths=np.array(paths))
+        more: dict[str, Any] = {} if found.targets is None else {"targets": found.targets.numpy()}
+        more["similarity"] = np.array(ready.note.get("similarity", Config.similarity))
+        np.savez(buffer, z=z.numpy(), ids=found.ids.numpy(), labels=np.array(names), paths=np.array(paths), **more)
     else:
         np.save(buffer, z.numpy())
         text = io.StringIO()

@@ -53,6 +53,23 @@ def folder(root, classes=6, each=4, side=24, seed=0):
     return root
 
 
+def spots(root, n=64, side=16, seed=0):
+    """A table of pictures with a bright spot each, and where it is: columns path, x0, y0 (whole pixels), age."""
+    from PIL import Image
+
+    g = np.random.default_rng(seed)
+    rows = ["path,x0,y0,age"]
+    root.mkdir(parents=True, exist_ok=True)
+    for i in range(n):
+        x, y = g.integers(1, side - 2, 2)
+        picture = g.integers(0, 40, (side, side)).astype(np.uint8)
+        picture[y - 1 : y + 2, x - 1 : x + 2] = 255
+        Image.fromarray(picture).save(root / f"{i}.png")
+        rows.append(f"{i}.png,{x},{y},{x + y}")
+    (root / "spots.csv").write_text("\n".join(rows) + "\n")
+    return root / "spots.csv"
+
+
 def state_of(path):
     """The tensors of a checkpoint."""
     from isometry import checkpoint

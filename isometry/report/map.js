@@ -43,7 +43,7 @@ const map = (() => {
     else pen.arc(x, y, r, 0, 7);
   }
   function dot(i, r, strong) {
-    mark(i, r, data.groups.length ? data.g[i] % 4 : 0);
+    mark(i, r, data.groups.length && !data.plain ? data.g[i] % 4 : 0);
     pen.fillStyle = pen.strokeStyle = hue(i);
     if (data.q[i]) { pen.lineWidth = 1.5; pen.stroke(); } else pen.fill();
     if (strong) { pen.strokeStyle = ink; pen.lineWidth = 1.4; pen.stroke(); }
@@ -96,7 +96,7 @@ const map = (() => {
     spots.clear();
   }
   const spots = new Map();
-  const same = (i, j) => data.c[i] === data.c[j] && data.c[i] !== data.unknown;
+  const same = (i, j) => data.graded || (data.c[i] === data.c[j] && data.c[i] !== data.unknown);
   function highlight() {
     for (const j of members[data.c[hovered]]) if (data.c[j] !== data.unknown) dot(j, 6, true);
     pen.lineWidth = 1.6;
@@ -139,7 +139,8 @@ const map = (() => {
       for (const j of data.near[i].slice(0, 6)) row.append(stamp(j, 38, same(i, j) ? "" : "wrong"));
       parts.push(row);
     }
-    const sentence = `${agree} of ${data.near[i].length} nearest shown are of this class`;
+    const far = data.graded && data.far[i] !== null ? `the nearest shown: mean label distance ${data.far[i]}` : "";
+    const sentence = data.graded ? far : `${agree} of ${data.near[i].length} nearest shown are of this class`;
     parts.push(element("span", sentence));
     said.textContent = [name, ...facts, sentence].join(" · ");
     const box = canvas.getBoundingClientRect(); // in the upper corner that is away from the point, so that it hides no neighbour

@@ -14,6 +14,7 @@ NAMES = {
     "results": "Results",
     "gallery": "What is found",
     "map": "Map",
+    "distance": "Label distance",
     "similarity": "Similarity",
     "classes": "Mistakes",
     "curves": "Learning",
@@ -31,10 +32,7 @@ def render(record: Record) -> str:
     albums = Albums.of(record)
     parts = (
         sections.results(record),
-        sections.gallery(record, albums),
-        sections.embedding_map(record),
-        sections.similarity(record),
-        sections.classes(record, albums),
+        *_by_labels(record, albums),
         sections.curves(record),
         sections.geometry(record),
         sections.settings(record),
@@ -51,6 +49,21 @@ def render(record: Record) -> str:
         f'<nav aria-label="Sections">{links}</nav><main>\n{body}\n</main><div id="tip" hidden></div>'
         f"<script>{_asset('report.js')}\n{_asset('map.js')}</script></body></html>\n"
     )
+
+
+def _by_labels(record: Record, albums: Albums) -> tuple[str, ...]:
+    """The sections that say what was found: by class, or by label distance."""
+    graded = record.graded
+    if graded is None:
+        return (
+            sections.gallery(record, albums),
+            sections.embedding_map(record),
+            sections.similarity(record),
+            sections.classes(record, albums),
+        )
+    found = sections.neighbours(record, graded, albums), sections.embedding_map(record), sections.distance(graded)
+    style = _asset("graded.css") + (_asset("tenths.css") if sections.in_tenths(record) else "")
+    return (f"<style>{style}</style>{found[0]}", *found[1:])
 
 
 def write(record: Record, path: str | Path) -> Path:

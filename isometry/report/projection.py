@@ -21,7 +21,8 @@ class Point(NamedTuple):
 
 
 class Map(NamedTuple):
-    """Points with their place `xy [p 2]` in [0, 1] and nearest other points `near [p k]`, by cosine in the full space."""
+    """Points with their place `xy [p 2]` in [0, 1] and nearest other points `near [p k]`, in the full space:
+    by cosine, or by distance where the report compares by that."""
 
     points: list[Point]
     xy: Float[Tensor, "p 2"]
@@ -35,9 +36,15 @@ def project(record: Record, points: int = POINTS) -> Map:
     everything, labels = _distinct(record)
     chosen = sample(labels, points)
     shown = [everything(int(k)) for k in chosen]
-    z = torch.cat([point.items.unit(slice(point.i, point.i + 1)) for point in shown])
-    xy, method = _layout(z)
-    return Map(shown, _fit(xy), _nearest(z), method, len(labels))
+    by_length = record.graded is not None and record.graded.by_length
+    z = torch.cat([_row(point, by_length) for point in shown])
+    xy, method = _layout(z, "as they are" if by_length else "at unit length")
+    return Map(shown, _fit(xy), _nearest(z, by_length), method, len(labels))
+
+
+def _row(point: Point, by_length: bool) -> Float[Tensor, "1 d"]:
+    row = slice(point.i, point.i + 1)
+    return point.items.z[row].detach().float().cpu() if by_length else point.items.unit(row)
 
 
 def sample(labels: Int[Tensor, " n"], points: int) -> Int[Tensor, " p"]:
@@ -77,7 +84,7 @@ def _distinct(record: Record):
     return point, torch.cat([queries.labels, gallery.labels[fresh]])
 
 
-def _layout(z: Float[Tensor, "p d"]) -> tuple[Float[Tensor, "p 2"], str]:
+def _layout(z: Float[Tensor, "p d"], how: str) -> tuple[Float[Tensor, "p 2"], str]:
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -93,7 +100,7 @@ def _layout(z: Float[Tensor, "p d"]) -> tuple[Float[Tensor, "p 2"], str]:
     with threadpool_limits(1):  # more threads spin where cores are shared: 46 s instead of 4 s of one core
         xy = model.fit_transform(z.numpy())
     return torch.from_numpy(xy), (
-        f"t-SNE of the embeddings at unit length, perplexity {perplexity:.0f}, started from their principal components"
+        f"t-SNE of the embeddings {how}, perplexity {perplexity:.0f}, started from their principal components"
     )
 
 
@@ -104,7 +111,7 @@ def _fit(xy: Float[Tensor, "p 2"]) -> Float[Tensor, "p 2"]:
     return 0.5 + (xy - (low + high) / 2) / scale
 
 
-def _nearest(z: Float[Tensor, "p d"]) -> Int[Tensor, "p k"]:
-    sim = z @ z.T
+def _nearest(z: Float[Tensor, "p d"], by_length: bool) -> Int[Tensor, "p k"]:
+    sim = -torch.cdist(z, z) if by_length else z @ z.T
     sim.fill_diagonal_(-torch.inf)
     return sim.topk(min(NEIGHBOURS, len(z) - 1), dim=1).indices

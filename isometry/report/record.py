@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .graded import Graded
+
 Thumbnail = Callable[[int], np.ndarray]
 
 
@@ -64,6 +66,7 @@ class Record:
     - `per_query` float `[n]`: the metric named `per_query_name`, NaN where a query was not scored.
     - `log`: the objects of `log.jsonl`; `chosen_step`: the step whose weights were kept (best validation when None).
     - `headline`: the metrics shown large; the first two of the test when they are missing.
+    - `graded`: where labels are at a distance from each other; what is about classes is then left out.
     """
 
     title: str
@@ -81,6 +84,7 @@ class Record:
     log: Sequence[Mapping[str, Any]] = ()
     chosen_step: int | None = None
     headline: Sequence[str] = ("Recall(k=1)", "MAPAtR()")
+    graded: Graded | None = None
     version: str = ""
 
     def __post_init__(self) -> None:

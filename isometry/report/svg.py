@@ -48,7 +48,8 @@ class Frame:
             spots = [f"{self.px(xs[0]):.1f} {floor:.1f}", *spots, f"{self.px(xs[-1]):.1f} {floor:.1f}Z"]
         return f'<path class="{kind}" d="M{"L".join(spots)}"/>'
 
-    def axes(self, x_title: str, y_title: str, y_ticks: bool = True) -> str:
+    def axes(self, x_title: str, y_title: str, y_ticks: bool = True, x_ticks: Sequence[tuple[Number, str]] = ()) -> str:
+        """Both axes; `x_ticks` are places and what stands there, where they are not those of round numbers."""
         floor, middle = self.py(self.y[0]), (self.height - TOP - BOTTOM) / 2 + TOP
         parts = []
         for value in ticks(*self.y, 4) if y_ticks else []:
@@ -57,11 +58,9 @@ class Frame:
             parts.append(
                 f'<text class="tick" x="{LEFT - 8}" y="{at}" dy=".35em" text-anchor="end">{compact(value)}</text>'
             )
-        for value in ticks(*self.x, 5):
+        for value, text in x_ticks or [(value, _signed(value)) for value in ticks(*self.x, 5)]:
             at = f"{self.px(value):.1f}"
-            parts.append(
-                f'<text class="tick" x="{at}" y="{floor + 18:.1f}" text-anchor="middle">{_signed(value)}</text>'
-            )
+            parts.append(f'<text class="tick" x="{at}" y="{floor + 18:.1f}" text-anchor="middle">{text}</text>')
         parts.append(f'<path class="axis" d="M{LEFT} {floor:.1f}H{self.width - RIGHT}"/>')
         centre = (LEFT + self.width - RIGHT) / 2
         parts.append(

@@ -16,6 +16,15 @@ DEFINITIONS = {
         "share of relevant items among the first i; averaged over queries. It is 1 only when all R come first",
     ),
     "RPrecision": ("R-precision", "the share of relevant items among the first R found, R being how many there are"),
+    "NDCG": (
+        "nDCG@{k}",
+        "what the first {k} found are worth, over the most that any {k} could be: Σ g / log2(1 + rank) with the gain "
+        "g = 1 / (1 + D), D the label distance from the query; averaged over queries. Its scale depends on the unit of D",
+    ),
+    "LabelDistance": (
+        "Label distance@{k}",
+        "the mean label distance D of the first {k} found from their query, in the unit of the labels. Lower is better",
+    ),
     "MRR": ("MRR", "one over the rank of the first relevant item, averaged over queries"),
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -63,6 +72,20 @@ def number(value: Number, digits: int = 3) -> str:
     if not math.isfinite(value):
         return "—"
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric lies between 0 and 1 and larger is better; label distances have a unit, and smaller is better."""
+    return not metric.startswith("LabelDistance")
+
+
+def value_text(metric: str, value: Number) -> str:
+    """A metric's value as it stands in a table.
+
+    >>> value_text("MAPAtR()", 0.51234), value_text("LabelDistance(k=1)", 0.00012345)
+    ('0.512', '0.000123')
+    """
+    return number(value) if is_share(metric) else compact(value)
 
 
 def compact(value: Number) -> str:
@@ -127,5 +150,5 @@ def definition(expression: str) -> str:
 
 
 def _read(expression: str) -> tuple[str, str]:
-    match = re.fullmatch(r"\s*(\w+)\((?:k=(\d+))?\)\s*", expression)
+    match = re.fullmatch(r"\s*(\w+)\((?:k=(\d+))?(?:, gain=DistanceGain\(\))?\)\s*", expression)
     return (match[1], match[2] or "1") if match else ("", "")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..record import Record
 from ..svg import Frame, Reading, chart
-from ..text import Number, compact, escape, metric_name, number, read_value
+from ..text import Number, compact, escape, is_share, metric_name, read_value, value_text
 
 POINTS = 400
 
@@ -17,7 +17,7 @@ def curves(record: Record) -> str:
     checks = [
         (float(row["step"]), row["validation"]) for row in record.log if isinstance(row.get("validation"), Mapping)
     ]
-    drawn = ([_loss(losses)] if losses else []) + ([_validation(record, checks)] if checks else [])
+    drawn = ([_loss(losses)] if losses else []) + _validations(record, checks)
     if not drawn:
         return ""
     return f'<section id="curves"><h2>Learning curves</h2><div class="pair">{"".join(drawn)}</div></section>'
@@ -92,16 +92,26 @@ def _main_metric(record: Record, checks: Sequence[Mapping[str, Any]]) -> str:
     return record.per_query_name if record.per_query_name in names else (names[0] if names else "")
 
 
-def _validation(record: Record, checks: list[tuple[float, Mapping[str, Any]]]) -> str:
+def _validations(record: Record, checks: list[tuple[float, Mapping[str, Any]]]) -> list[str]:
+    """A chart of the metric that selects with another of its kind; and one of label distances, which have a unit."""
     main = _main_metric(record, [check for _, check in checks])
-    others = [name for name in record.headline if name != main and any(name in check for _, check in checks)][:1]
-    names = [main, *others]
+    others = [name for name in record.headline if name != main and any(name in check for _, check in checks)]
+    shares = [name for name in others if is_share(name)][:1]
+    far = list(dict.fromkeys(name for _, check in checks for name in check if not is_share(name)))[:2]
+    several = [("validation", [main, *shares])] + [("distances", far)] * bool(far)
+    return [_validation(record, checks, names, key) for key, names in several] if checks else []
+
+
+def _validation(record: Record, checks: list[tuple[float, Mapping[str, Any]]], names: list[str], key: str) -> str:
+    main, share = names[0], is_share(names[0])
     series = {name: [(x, read_value(check.get(name)).value) for x, check in checks] for name in names}
     series = {name: [(x, y) for x, y in rows if math.isfinite(y)] for name, rows in series.items()}
     ys = [y for rows in series.values() for _, y in rows] or [0.0, 1.0]
     margin = 0.08 * (max(ys) - min(ys)) or 0.05
     last = max((row["step"] for row in record.log if "step" in row), default=1)
-    frame = Frame((0, float(last) or 1), (max(0.0, min(ys) - margin), min(1.02, max(ys) + margin)))
+    frame = Frame(
+        (0, float(last) or 1), (max(0.0, min(ys) - margin), min(1.02 if share else math.inf, max(ys) + margin))
+    )
     body, chosen = frame.axes("step", "validation"), chosen_step(record)
     if chosen is not None:
         body += frame.upright(chosen, "chosen")
@@ -121,13 +131,11 @@ def _validation(record: Record, checks: list[tuple[float, Mapping[str, Any]]]) -
         ""
         if chosen is None
         else f" The dashed line marks step {chosen:,}, whose weights were kept"
-        + (f" ({metric_name(main)} {number(best)})." if best is not None else ".")
+        + (f" ({metric_name(main)} {value_text(main, best)})." if best is not None else ".")
     )
     note = f"Measured while training, on the validation set.{kept}"
     label = f"Validation {' and '.join(metric_name(n) for n in names)} at {len(checks)} steps.{kept}"
-    return (
-        f'<figure id="validation">{chart(frame, body, label, readings)}<figcaption>{escape(note)}</figcaption></figure>'
-    )
+    return f'<figure id="{key}">{chart(frame, body, label, readings)}<figcaption>{escape(note)}</figcaption></figure>'
 
 
 def _line_name(frame: Frame, end: tuple[float, float], name: str, kind: str) -> str:
@@ -140,6 +148,6 @@ def _reading(x: float, check: Mapping[str, Any], names: list[str], chosen: int |
     lines = [f"step {x:,.0f}" + (" (kept)" if chosen == x else "")]
     return Reading(
         x,
-        lines + [f"{metric_name(name)} {number(value)}" for name, value in values],
+        lines + [f"{metric_name(name)} {value_text(name, value)}" for name, value in values],
         [value for _, value in values if math.isfinite(value)],
     )

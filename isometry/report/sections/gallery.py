@@ -1,6 +1,7 @@
 """The retrieval gallery: queries at random, the best and the worst, each with what was found first."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -43,22 +44,27 @@ def gallery(record: Record, albums: Albums) -> str:
     if not any(rows for *_, rows in tabs):
         return f'{HEAD}<p class="muted">No query was scored, so there is nothing to show.</p></section>'
     counts = relevant(record)
+    rows = [(key, name, lead, "".join(_row(record, albums, i, counts) for i in at)) for key, name, lead, at in tabs]
+    return (
+        f'{HEAD}<p class="lead">Each row: a query, then its nearest items from left to right, with their cosine similarity.<br>'
+        '<span class="legend right"><i class="mark">✓</i> same class</span> '
+        f'<span class="legend wrong"><i class="mark">✗</i> another class, named below</span></p>{panels(rows)}</section>'
+    )
+
+
+def panels(tabs: Sequence[tuple[str, str, str, str]]) -> str:
+    """Tabs, each of a key, a name, a sentence and the rows of its panel."""
     buttons = "".join(
         f'<button role="tab" id="tab-{key}" aria-controls="panel-{key}" aria-selected="{str(k == 0).lower()}" '
         f'tabindex="{0 if k == 0 else -1}">{name}</button>'
         for k, (key, name, _, _) in enumerate(tabs)
     )
-    panels = "".join(
+    shown = "".join(
         f'<div role="tabpanel" class="panel" id="panel-{key}" aria-labelledby="tab-{key}"><h3 class="print">{name} queries</h3>'
-        f'<p class="muted">{escape(lead)}</p>{"".join(_row(record, albums, i, counts) for i in rows)}</div>'
+        f'<p class="muted">{escape(lead)}</p>{rows}</div>'
         for key, name, lead, rows in tabs
     )
-    return (
-        f'{HEAD}<p class="lead">Each row: a query, then its nearest items from left to right, with their cosine similarity.<br>'
-        '<span class="legend right"><i class="mark">✓</i> same class</span> '
-        '<span class="legend wrong"><i class="mark">✗</i> another class, named below</span></p>'
-        f'<div role="tablist" class="tabs" aria-label="Which queries">{buttons}</div>{panels}</section>'
-    )
+    return f'<div role="tablist" class="tabs" aria-label="Which queries">{buttons}</div>{shown}'
 
 
 def image(picture: Picture | None, alt: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..record import Record
-from ..text import Value, duration, escape, metric_name, number, plural, read_value
+from ..text import Value, compact, duration, escape, is_share, metric_name, plural, read_value, value_text
 
 
 def headline(record: Record) -> str:
@@ -42,25 +42,28 @@ def _rivals(record: Record, metric: str) -> list[tuple[str, Value]]:
 
 
 def _tile(name: str, result: Value, rivals: list[tuple[str, Value]]) -> str:
+    values = [v for v in (result.value, result.high, *(rival.value for _, rival in rivals)) if math.isfinite(v)]
+    full = 1.0 if is_share(name) else max(values, default=1.0) or 1.0
     marks = "".join(
-        f'<i class="rival r{k % 3}" style="left:{_percent(value.value)}" title="{escape(rival)} {number(value.value)}"></i>'
+        f'<i class="rival r{k % 3}" style="left:{_percent(value.value / full)}" '
+        f'title="{escape(rival)} {value_text(name, value.value)}"></i>'
         for k, (rival, value) in enumerate(rivals)
         if math.isfinite(value.value)
     )
     key = "".join(
-        f'<li><i class="rival r{k % 3}"></i>{escape(rival)} <b>{number(value.value)}</b></li>'
+        f'<li><i class="rival r{k % 3}"></i>{escape(rival)} <b>{value_text(name, value.value)}</b></li>'
         for k, (rival, value) in enumerate(rivals)
     )
     bar = ""
     if math.isfinite(result.low) and math.isfinite(result.high):
-        width = f"calc({_percent(result.high)} - {_percent(result.low)})"
-        bar = f'<i class="interval" style="left:{_percent(result.low)};width:{width}"></i>'
-    dot = f'<i class="model" style="left:{_percent(result.value)}"></i>' if math.isfinite(result.value) else ""
+        width = f"calc({_percent(result.high / full)} - {_percent(result.low / full)})"
+        bar = f'<i class="interval" style="left:{_percent(result.low / full)};width:{width}"></i>'
+    dot = f'<i class="model" style="left:{_percent(result.value / full)}"></i>' if math.isfinite(result.value) else ""
     return (
-        f'<div class="tile"><h2>{escape(metric_name(name))}</h2><p class="big">{number(result.value)}</p>'
-        f'<p class="muted">{_interval(result)}</p>'
+        f'<div class="tile"><h2>{escape(metric_name(name))}</h2><p class="big">{value_text(name, result.value)}</p>'
+        f'<p class="muted">{_interval(name, result)}</p>'
         f'<div class="track" aria-hidden="true">{bar}{marks}{dot}</div>'
-        f'<p class="ends" aria-hidden="true"><span>0</span><span>1</span></p>'
+        f'<p class="ends" aria-hidden="true"><span>0</span><span>{compact(full)}</span></p>'
         f'<ul class="key">{key}</ul></div>'
     )
 
@@ -69,23 +72,29 @@ def _percent(value: float) -> str:
     return f"{100 * min(max(value, 0.0), 1.0):.2f}%"
 
 
-def _interval(result: Value) -> str:
+def _interval(name: str, result: Value) -> str:
     if not (math.isfinite(result.low) and math.isfinite(result.high)):
         return "no interval given"
-    return f"95 % interval {number(result.low)} – {number(result.high)}"
+    lower = "" if is_share(name) else "lower is better; "
+    return f"{lower}95 % interval {value_text(name, result.low)} – {value_text(name, result.high)}"
 
 
 def _counts(record: Record) -> str:
     labels, metrics = record.queries.labels, record.metrics
     unscored = int((~torch.isfinite(record.per_query)).sum())
+    known = plural(len(labels[labels >= 0].unique()), "class", "classes")
+    classes = [(known, "among the queries")] if record.graded is None else []
+    scored = (f"{unscored:,} not scored", "nothing of their class to find" if unscored else "every query has a match")
+    if record.graded is not None:
+        scored = (f"{unscored:,} not scored", "of unknown label" if unscored else "every query has a label")
     facts = [
         (plural(len(record.queries), "query", "queries"), "in the test set"),
-        (plural(len(labels[labels >= 0].unique()), "class", "classes"), "among the queries"),
+        *classes,
         (
             plural(len(record.searched), "item"),
             "searched, the query itself left out" if record.gallery is None else "in the gallery",
         ),
-        (f"{unscored:,} not scored", "nothing of their class to find" if unscored else "every query has a match"),
+        scored,
     ]
     if metrics.get("seconds") is not None:
         facts.append((duration(float(metrics["seconds"])), "from start to end"))
@@ -105,16 +114,19 @@ def _table(record: Record) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(metric_name(name))}{_as_written(name)}</th>'
         + "".join(
-            f"<td{' class=own' if k == 0 else ''}>{_cell(part.get(name))}</td>"
+            f"<td{' class=own' if k == 0 else ''}>{_cell(name, part.get(name))}</td>"
             for k, (_, _, part) in enumerate(columns)
         )
         + "</tr>"
         for name in names
     )
+    caption = "Values with 95 % intervals from resampling whole classes. Higher is better."
+    if record.graded is not None:
+        caption = "Values with 95 % intervals from resampling queries. Higher is better; of label distances, lower."
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of metrics">'
         f'<table class="metrics" style="max-width:{210 * (1 + len(columns))}px">'
-        f'<caption class="muted">Values with 95 % intervals from resampling whole classes. Higher is better.</caption>'
+        f'<caption class="muted">{escape(caption)}</caption>'
         f'<thead><tr><th scope="col">Metric</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
@@ -123,11 +135,15 @@ def _as_written(name: str) -> str:
     return "" if metric_name(name) == name else f"<small><code>{escape(name)}</code></small>"
 
 
-def _cell(result: Value | None) -> str:
+def _cell(name: str, result: Value | None) -> str:
     if result is None:
         return "—"
-    interval = f"<small>{number(result.low)} – {number(result.high)}</small>" if math.isfinite(result.low) else ""
-    return f"{number(result.value)}{interval}"
+    interval = (
+        f"<small>{value_text(name, result.low)} – {value_text(name, result.high)}</small>"
+        if math.isfinite(result.low)
+        else ""
+    )
+    return f"{value_text(name, result.value)}{interval}"
 
 
 def _settings(record: Record) -> str:

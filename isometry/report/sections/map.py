@@ -3,10 +3,14 @@
 import math
 from collections import Counter
 
+import torch
+
+from ..graded import Graded
 from ..pictures import Atlas, atlas
 from ..projection import Map, project
 from ..record import Record
-from ..text import embed, escape, metric_name
+from ..text import compact, embed, escape, metric_name
+from .neighbours import item_name
 
 COLOURS = 10
 NAMED = 20  # groups with a mark of their own: ten colours and four shapes repeat together only after twenty
@@ -18,9 +22,10 @@ def embedding_map(record: Record) -> str:
     """Canvas, search box, legend, and the caption that says how the map was made."""
     flat = project(record)
     sheet = atlas([(point.items, point.i) for point in flat.points])
-    groups, names, what = _groups(record, flat)
+    groups, names, what = _along(record.graded, flat) if record.graded and in_tenths(record) else _groups(record, flat)
     data = {
         **_data(record, flat, groups),
+        **(_items(record, record.graded, flat) if record.graded else {}),
         "groups": names,
         "other": len(names) - 1 if names[-1:] == [OTHER] else -1,
         "sheet": _sheet(sheet),
@@ -28,13 +33,14 @@ def embedding_map(record: Record) -> str:
     }
     image = "" if sheet is None else f'<img id="atlas" hidden alt="" src="{sheet.uri}">'
     legend = "".join(
-        f'<button type="button" class="group" data-group="{k}" aria-pressed="false">{_swatch(k, name)}'
+        f'<button type="button" class="group" data-group="{k}" aria-pressed="false">{_swatch(k, name, in_tenths(record))}'
         f"{escape(_cut(name))}</button>"
         for k, name in enumerate(names)
     )
+    what_found = "a class" if record.graded is None else "an image"
     return (
         '<section id="map"><h2>Map of the test embeddings</h2>'
-        '<div class="tools"><label>Find a class <input id="find" type="search" list="names" autocomplete="off" '
+        f'<div class="tools"><label>Find {what_found} <input id="find" type="search" list="names" autocomplete="off" '
         'placeholder="type a name" spellcheck="false"></label><datalist id="names"></datalist>'
         '<label class="check"><input type="checkbox" id="pictures" checked> pictures</label>'
         '<span class="zoom"><button type="button" data-zoom="1.5" aria-label="zoom in">+</button>'
@@ -49,9 +55,43 @@ def embedding_map(record: Record) -> str:
     )
 
 
-def _swatch(k: int, name: str) -> str:
+def _items(record: Record, graded: Graded, flat: Map) -> dict:
+    """Where labels are at a distance each item stands for itself, and what is near has a label distance."""
+    far: list[str | None] = [None] * len(flat.points)
+    if record.gallery is None:
+        at = torch.tensor([point.i for point in flat.points])
+        gaps = (graded.apart(i)[at[near]] for i, near in zip(at.tolist(), flat.near, strict=True))
+        far = [_rounded(float(gap.mean())) for gap in gaps]
+    return {
+        "c": list(range(len(flat.points))),
+        "names": [_cut(item_name(point.items, point.i, record)) for point in flat.points],
+        "unknown": -1,
+        "graded": True,
+        "plain": in_tenths(record),
+        "far": far,
+    }
+
+
+def _rounded(value: float) -> str | None:
+    return compact(value) if math.isfinite(value) else None
+
+
+def in_tenths(record: Record) -> bool:
+    """Whether colours go along the first axis of the labels: there are distances between them, and no category."""
+    grouped = any(items.groups is not None for _, items in record.sets())
+    return record.graded is not None and record.graded.groups is not None and not grouped
+
+
+def _along(graded: Graded, flat: Map) -> tuple[list[int], list[str], str]:
+    """Tenths along the first axis of the labels, in the order of a rainbow."""
+    sides = {False: graded.groups, True: graded.searched_groups}
+    groups = [int(sides[point.gallery][point.i]) for point in flat.points]  # type: ignore[index]
+    return groups, list(graded.group_names), f"Colour: tenths along {graded.axis}. "
+
+
+def _swatch(k: int, name: str, plain: bool = False) -> str:
     colour = "" if name == OTHER else f" g{k % COLOURS}"
-    return f'<i class="swatch{colour} s{k % 4}"></i>'
+    return f'<i class="swatch{colour} s{0 if plain else k % 4}"></i>'
 
 
 def _sheet(sheet: Atlas | None) -> list[int] | None:

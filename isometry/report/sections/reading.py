@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ..graded import Graded
 from ..record import Record
 from ..text import definition, escape, metric_name
 
@@ -43,7 +44,8 @@ def reading(record: Record) -> str:
     ]
     names = list(dict.fromkeys(name for part in parts if isinstance(part, Mapping) for name in part))
     known = {metric_name(name): definition(name) for name in [*names, record.per_query_name] if definition(name)}
-    terms = [*((name, _sentence(text)) for name, text in known.items()), ("Search", _search(record)), *GENERAL]
+    general = GENERAL if record.graded is None else _of_labels(record.graded)
+    terms = [*((name, _sentence(text)) for name, text in known.items()), ("Search", _search(record)), *general]
     rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in terms)
     return f'<section id="reading"><h2>How to read this</h2><dl class="terms">{rows}</dl></section>'
 
@@ -53,9 +55,33 @@ def _sentence(text: str) -> str:
 
 
 def _search(record: Record) -> str:
+    if record.graded is not None and record.graded.similarity != "cosine":
+        return _roles(record) + EXACT.replace("cosine similarity", record.graded.similarity)
+    return _roles(record) + EXACT
+
+
+def _roles(record: Record) -> str:
     if record.gallery is not None:
-        return "Every query searches the gallery. An item that is in both sets is never its own result. " + EXACT
+        return "Every query searches the gallery. An item that is in both sets is never its own result. "
     return (
         "Every test item is a query once and searches all the others. It is never its own result, which is decided by its "
-        "identity and not by its similarity, so exact duplicates count. " + EXACT
+        "identity and not by its similarity, so exact duplicates count. "
+    )
+
+
+def _of_labels(graded: Graded) -> tuple[tuple[str, str], ...]:
+    """What stands in place of `GENERAL` where labels are at a distance."""
+    kept = [term for term in GENERAL if term[0] in ("Baselines", "Test, validation")]
+    return (
+        (
+            "D, label distance",
+            f"How far the labels of two pictures lie apart: {graded.relation}, in the unit of the labels.",
+        ),
+        (
+            "95 % interval",
+            "From the bootstrap over queries: queries are drawn with replacement and the metric is taken anew. It says how much "
+            "the value could change with other queries, not with another training run.",
+        ),
+        ("Random order", "What any order that knows nothing gets: the exact mean over all orders of the gallery."),
+        *kept,
     )
