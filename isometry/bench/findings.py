@@ -168,7 +168,8 @@ class Findings:
         differs: what differs between cells that ran on other machines, threads or versions.
         outcomes: every training's outcome by key, for tables of one's own.
         geometry: where each method stands on each value of the geometry, whose name is the row's metric; effects: of every
-            card on every metric and value. Both are empty unless the recipe asks for the geometry.
+            card on every metric and value. Both are empty unless the recipe asks for the geometry; effects are there where
+            labels are at a distance, too.
     """
 
     name: str

@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from isometry.data import Data, Splits
-from isometry.data.splits import class_parts, given_parts, hashes, matches, overlap
+from isometry.data.splits import class_parts, given_parts, hashes, image_parts, matches, overlap
 
 ALWAYS, TEST = -1, -2
 """What stands in `Division.fold` for images that train in every fold, and for the test part."""
@@ -64,7 +64,7 @@ class Division:
         return part if self.roles else _plain(part)
 
 
-def divided(data: Data, count: int, windows: bool = False) -> Division:
+def divided(data: Data, count: int, windows: bool = False, by_item: bool = False) -> Division:
     """Cuts the classes of the training side into `count` folds that share none.
 
     The training side is all that the data's own parts, or else the rule of `isometry.data.split`, do not give to the
@@ -74,13 +74,18 @@ def divided(data: Data, count: int, windows: bool = False) -> Division:
     Args:
         windows: the classes in sorted order, cut into runs of equal length; else in the order of a hash of their names,
             so that the folds are alike, however the classes are sorted.
+        by_item: data without classes are cut by image instead (continuous labels: nothing else holds images together).
 
     Raises:
         ValueError: for data without classes, with fewer than two for a fold, with test classes that are trained on, or
             with a test part without a match.
     """
     if not len(data.present()):
-        raise ValueError(f"{data.name} has no classes: folds are cut by class. Give each image a label.")
+        if by_item:
+            return items_divided(data, count, windows)
+        raise ValueError(
+            f"{data.name} has no classes: folds are cut by class. Give each image a label (or, for continuous ones, `relate`)."
+        )
     if data.split is not None:
         parts, rule, own = given_parts(data, 0.25, SEED)
         rule = rule.partition(";")[0]
@@ -111,6 +116,38 @@ def divided(data: Data, count: int, windows: bool = False) -> Division:
     )
     matches(division.test(data), "test")
     return division
+
+
+def items_divided(data: Data, count: int, windows: bool = False) -> Division:
+    """Cuts the images of the training side into `count` folds, by the hash of their names; `windows`: in their own order.
+
+    Raises:
+        ValueError: for parts without training or test images, or fewer than two images a fold.
+    """
+    if data.split is None:
+        parts = np.where(image_parts(data, 0.25, 0.5, SEED)[0] == "test", "test", "train")
+        rule = "by image (continuous labels have no classes): half of them test, by the hash of the name"
+    else:
+        parts, rule = np.array(data.split), f"the training and test parts that {data.name} names"
+        parts[parts == ("validation" if (parts == "test").any() else "train")] = "train"
+    side = parts == "train"
+    at = np.flatnonzero(side)
+    if side.all() or len(at) < 2 * count:
+        raise ValueError(
+            f"{count} folds need {2 * count} training images, and others to test; {data.name} has {len(at)} and {(~side).sum()}."
+        )
+    if not windows:
+        names = data.paths or [str(i) for i in data.ids.tolist()]
+        at = at[np.argsort(hashes([names[i] for i in at], SEED), kind="stable")]
+    fold = np.full(len(data), TEST)
+    fold[at] = np.arange(len(at)) * count // len(at)
+    how = "in their own order" if windows else f"by the hash of the name (seed {SEED})"
+    return Division(
+        fold=torch.from_numpy(fold),
+        count=count,
+        roles=data.split is not None and bool((np.array(data.split) == "test").any()),
+        rule=f"{rule}; {len(at)} training images in {count} folds, {how}",
+    )
 
 
 def refuse_shared(data: Data, trained: np.ndarray, tested: np.ndarray) -> None:

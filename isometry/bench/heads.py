@@ -12,20 +12,20 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from isometry import sampling
+from isometry import sampling, supervision
 from isometry.bench.cell import Cell
 from isometry.config import steps_in
 from isometry.data.fetch import seed_all
 from isometry.diagnostics import Side, values
 from isometry.embedded import Embedded
-from isometry.evaluation import Embeddings, measure
+from isometry.evaluation import Embeddings
 from isometry.expression import parse
 from isometry.model import EMA, parameter_groups
 from isometry.optimizers import read_optimizer
 from isometry.pace import share_of_rate
 from isometry.schedules import read_schedule
 from isometry.scheme import Supervised
-from isometry.training import SELECTED_BY, Diverged
+from isometry.training import Diverged
 
 if TYPE_CHECKING:
     from isometry.bench.study import Study
@@ -48,7 +48,8 @@ class Top(nn.Module):
 class HeadTraining:
     """One training of a head, in memory.
 
-    Attributes: best, best_step: the largest validation MAP@R and its step. curve; seconds: of processor time in steps.
+    Attributes: best, best_step: the largest value of `Recipe.selected_by` on the validation part, and its step. curve;
+    seconds: of processor time in steps.
     """
 
     def __init__(self, study: "Study", cell: Cell) -> None:
@@ -59,9 +60,9 @@ class HeadTraining:
         self.part = study.part(cell.fold)
         seed_all(cell.seed)
         self.top = Top(parse(setting.head, in_features=self.rows.shape[1])).to(self.device)
-        self.scheme = Supervised(loss=parse(setting.loss, num_classes=self.part.classes, dim=self.top.head.dim)).to(
-            self.device
-        )
+        loss = parse(setting.loss, num_classes=self.part.classes, dim=self.top.head.dim)
+        supervision.give(loss, study.relate)
+        self.scheme = Supervised(loss=loss).to(self.device)
         groups = parameter_groups(
             self.top,
             self.scheme,
@@ -73,8 +74,9 @@ class HeadTraining:
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.ema = EMA(self.top, train.ema) if train.ema else None
         self.sampler = seeded(setting.sampler, cell.seed)
+        supervision.give(self.sampler, study.relate)
         self.batches = sampling.bound(self.sampler, self.part.train, self.scheme)
-        self.y = sampling.labels(self.part.train, self.scheme.reads, "The loss").to(self.device)
+        self.y = supervision.labels(self.part.train, self.scheme.relate, "The loss").to(self.device)
         self.ids = self.part.train.ids.to(self.device)
         self.epoch = max(1, len(self.batches))
         self.total = steps_in(train.budget, self.epoch)
@@ -144,7 +146,8 @@ class HeadTraining:
         z = embedded(now, self.rows, self.part.validation_rows)
         if not torch.isfinite(z).all():
             raise Diverged(f"An embedding was not finite at step {self.step}.")
-        value = float(measure(Embeddings(z, self.part.validation), SELECTED_BY, samples=0)[SELECTED_BY])
+        chosen_by = self.study.recipe.selected_by
+        value = float(self.study.measured(z, self.part.validation, chosen_by)[chosen_by])
         self.curve.append({"step": self.step, "seconds": self.seconds, "validation": value})
         if value > self.best:
             self.best, self.best_step = value, self.step

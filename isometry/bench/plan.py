@@ -17,7 +17,6 @@ from isometry.bench import search
 from isometry.bench.cell import Cell, Outcome, Setting
 from isometry.bench.shelf import Shelf
 from isometry.bench.space import defaults_of, setting_of, space_of
-from isometry.training import SELECTED_BY
 
 if TYPE_CHECKING:
     from isometry.bench.recipe import MethodEntry, Recipe
@@ -34,7 +33,7 @@ class Tried:
 
     Attributes:
         cells, outcomes: one a fold; an outcome is None until its cell was run.
-        value: mean validation MAP@R over folds, NaN where a fold failed or was not run.
+        value: mean over folds of `Recipe.selected_by` on the validation part, NaN where a fold failed or was not run.
     """
 
     number: int
@@ -210,8 +209,12 @@ def _tried(study: "Study", shelf: Shelf, entry: "MethodEntry", same: str, earlie
     key = hashlib.sha256(json.dumps(["suggestion", SEARCH, same, seen, number], sort_keys=True).encode()).hexdigest()
 
     def suggested() -> dict[str, Any]:
-        first = number == 0
-        values = defaults_of(recipe, entry) if first else search.suggest(space_of(recipe, entry), same, earlier, number)
+        if recipe.search.rates:
+            values = {"head_lr": recipe.search.rates[number]}
+        elif number == 0:
+            values = defaults_of(recipe, entry)
+        else:
+            values = search.suggest(space_of(recipe, entry), same, earlier, number)
         return {"values": dict(values), "setting": dataclasses.asdict(setting_of(recipe, entry, values))}
 
     found = shelf.value(key[:24], suggested)
@@ -226,7 +229,7 @@ def _tried(study: "Study", shelf: Shelf, entry: "MethodEntry", same: str, earlie
 def _again(study: "Study", shelf: Shelf, trial: Tried) -> Tried:
     """The trial with what its cells gave by now."""
     outcomes = tuple(shelf.outcome(cell.key) for cell in trial.cells)
-    each = [o.validation[SELECTED_BY] if o and o.state == "done" else math.nan for o in outcomes]
+    each = [o.validation[study.recipe.selected_by] if o and o.state == "done" else math.nan for o in outcomes]
     return replace(trial, outcomes=outcomes, value=statistics.fmean(each))
 
 

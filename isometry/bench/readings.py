@@ -19,14 +19,16 @@ from torch import Tensor
 
 from isometry.bench.cell import Cell, Outcome, own_code
 from isometry.bench.findings import CONCATENATED, SEPARATED
+from isometry.bench.recipe_parts import is_graded
 from isometry.bench.shelf import Shelf
 from isometry.bench.study import device
-from isometry.evaluation import Embeddings, measure
+from isometry.evaluation import Embeddings
 from isometry.expression import parse
 from isometry.fingerprint import EVALUATION
 from isometry.metrics.statistic import Statistic
 from isometry.ops.crossed import Crossed, crossed, over_seeds
 from isometry.ops.paired import group_sums
+from isometry.similarities import cosine
 
 if TYPE_CHECKING:
     from isometry.bench.plan import Plan, Planned
@@ -202,7 +204,7 @@ def complete(method: "Planned") -> dict[int, tuple[Cell, ...]]:
 
 def of_folds(study: "Study", shelf: Shelf, cells: Sequence[Cell], metrics: Sequence[str]) -> Arrays:
     """What the models of the folds score, each by itself and all joined."""
-    z = [torch.nn.functional.normalize(shelf.tensors(cell.key)["z"].to(device()).float(), dim=1) for cell in cells]
+    z = [comparable(shelf.tensors(cell.key)["z"].to(device()).float(), study.recipe.similarity) for cell in cells]
     each = [scores(study, one, metrics) for one in z]
     joined = scores(study, torch.cat(z, 1), metrics) if len(z) > 1 else each[0]
     found: Arrays = {CLASSES: joined[CLASSES]}
@@ -212,6 +214,13 @@ def of_folds(study: "Study", shelf: Shelf, cells: Sequence[Cell], metrics: Seque
         )
         found[f"{CONCATENATED}/{metric}"] = joined[metric]
     return found
+
+
+def comparable(z: Float[Tensor, "n d"], similarity: str) -> Float[Tensor, "n d"]:
+    """Embeddings as they are joined: of length 1 for the cosine; otherwise the length matters, and the mean one is 1."""
+    if parse(similarity) is cosine:
+        return torch.nn.functional.normalize(z, dim=1)
+    return z / z.norm(dim=1).mean().clamp_min(torch.finfo(z.dtype).tiny)
 
 
 def of_controls(study: "Study", metrics: Sequence[str]) -> Arrays:
@@ -239,12 +248,20 @@ def parted(arrays: Arrays) -> dict[str, Arrays]:
 
 def scores(study: "Study", z: Float[Tensor, "n d"], metrics: Sequence[str]) -> Arrays:
     """Each metric's values `[q]`, or value `[1]`, and the class of each query."""
-    results = measure(Embeddings(z, study.test), ", ".join(metrics), samples=0)
-    found: Arrays = {CLASSES: results.classes.cpu().numpy().astype(np.int32)}
+    results = study.measured(z, study.test, ", ".join(metrics))
+    found: Arrays = {CLASSES: groups(study, z, results.classes).cpu().numpy().astype(np.int32)}
     for metric in metrics:
         own = results[metric]
         found[metric] = own.per_query.numpy() if len(own.per_query) else np.array([own.value], np.float32)
     return found
+
+
+def groups(study: "Study", z: Tensor, classes: Int[Tensor, " q"]) -> Int[Tensor, " q"]:
+    """What is drawn together: the classes; where labels are at a distance, those that the data have, or else each item."""
+    if not is_graded(study.recipe.relate) or not len(study.test.present()):
+        return classes
+    query, _ = Embeddings(z, study.test).roles()
+    return study.test.labels[query].unique(return_inverse=True)[1]
 
 
 def stacked(arrays: Iterable[np.ndarray]) -> Float[Tensor, "n s"]:

@@ -17,6 +17,7 @@ from isometry.component import nearest
 from isometry.expression import parse
 from isometry.optimizers import read_optimizer
 from isometry.schedules import read_schedule
+from isometry.supervision import GRADED_BY, SELECTED_BY
 
 __all__ = ["Card", "MethodEntry", "Recipe", "defaults_of", "read", "setting_of", "space_of"]
 
@@ -27,6 +28,10 @@ class Recipe(Section):
     Two methods are added where no method has their loss: "tuned contrastive" and "tuned normalised softmax", which every
     other has to beat. `reference`, the method that the others are compared with, is the contrastive one unless named.
     `geometry`: a tested model is also measured by `isometry.diagnostics`.
+    `relate`: what the labels say of pairs, given to losses, samplers and metrics ("": classes). Where it is a distance
+    between labels, such as "joints", no method is added, `reference` is the first unless named, validation is measured
+    by `selected_by`, and data without classes are divided by item. `similarity`: what embeddings are compared by.
+    `any_dim`: methods may differ in the dimensions of the embedding.
 
     Raises:
         ValueError: for what does not fit together, in one line.
@@ -44,6 +49,9 @@ class Recipe(Section):
     metric: str = "MAPAtR()"
     reference: str = ""
     geometry: bool = False
+    relate: str = ""
+    similarity: str = "cosine"
+    any_dim: bool = False
     controls: tuple[str, ...] = parts.CONTROLS
     methods: tuple[MethodEntry, ...] = ()
     cards: tuple[Card, ...] = ()
@@ -64,6 +72,11 @@ class Recipe(Section):
                 raise ValueError(f"method {entry.name!r}: {error}") from None
         check_streams(self)
         return self
+
+    @property
+    def selected_by(self) -> str:
+        """The metric of the validation part that chooses steps and settings, the larger the better."""
+        return GRADED_BY if parts.is_graded(self.relate) else SELECTED_BY
 
     def method(self, name: str) -> MethodEntry:
         """The method of this name.
@@ -97,8 +110,9 @@ class Recipe(Section):
         Raises:
             ValueError: for a name that no method has.
         """
+        graded = parts.is_graded(self.relate)
         chosen = {self.method(name).name for name in wanted} | {self.reference}
-        kept = tuple(m for m in self.methods if m.name in chosen or parts.is_mandatory(m.loss))
+        kept = tuple(m for m in self.methods if m.name in chosen or (not graded and parts.is_mandatory(m.loss)))
         names = {m.name for m in kept}
         return self.changed(methods=kept, cards=tuple(c for c in self.cards if {c.method, c.twin} <= names))
 
@@ -111,7 +125,7 @@ class Recipe(Section):
             folds=self.folds.model_copy(update={"count": 2, "searched": 1, "tested": 2}),
             model=self.model.model_copy(update={"trunk": parts.not_fetched(self.model.trunk)}),
             train=self.train.model_copy(update=train),
-            search=self.search.model_copy(update={"trials": 1, "round": 1}),
+            search=self.search.model_copy(update={"trials": 1, "round": 1, "rates": self.search.rates[:1]}),
             final=self.final.model_copy(update={"seeds": 1}),
             methods=methods,
         )
@@ -184,6 +198,10 @@ def check_expressions(recipe: Recipe) -> None:
     check_pool(model.pool)
     for text in (train.augment, train.transform):
         check_transform(text)
+    if not hasattr(parse(recipe.similarity), "compare"):
+        raise ValueError(
+            f"similarity = {recipe.similarity!r} compares no embeddings. See `isometry list similarities`."
+        )
     metrics = parse(f"({recipe.metrics},)")
     if repr(parse(recipe.metric)) not in map(repr, metrics):
         raise ValueError(f"metric = {recipe.metric!r} is not among metrics = {recipe.metrics!r}: add it there.")
@@ -195,7 +213,7 @@ def check_expressions(recipe: Recipe) -> None:
 
 def check_method(recipe: Recipe, entry: MethodEntry) -> None:
     """Refuses what a method cannot be trained, or not be compared, with."""
-    if entry.head and dim_of(entry.head) != dim_of(recipe.model.head):
+    if entry.head and not recipe.any_dim and dim_of(entry.head) != dim_of(recipe.model.head):
         raise ValueError(f"its head has {dim_of(entry.head)} dimensions, the study's {dim_of(recipe.model.head)}.")
     if entry.sampler and batch_size(entry.sampler) != batch_size(recipe.train.sampler):
         raise ValueError(

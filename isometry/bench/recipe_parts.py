@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from isometry.bench.expressions import batch_size, has_field, with_fields
 from isometry.expression import names
 from isometry.schedules import steps_in
+from isometry.supervision import metric_of, relation
 
 Rates = tuple[float, float]
 RAW, UNTRAINED, PRETRAINED, RANDOM = "raw pixels", "untrained trunk", "pretrained trunk", "random linear"
@@ -99,6 +100,7 @@ class Search(Section):
         trials: of each method, the same number for all. round: trials that are drawn at once; what a trial is depends on
             earlier rounds alone, so the number of workers changes nothing. seed: of trainings and of the draws.
         head_lr, trunk_lr, loss_lr: between which rates (`[]`: not searched).
+        rates: in place of a search, the head's rate of each trial, the same for all methods; knobs stay as they are written.
     """
 
     trials: int = Field(default=10, ge=1)
@@ -107,6 +109,13 @@ class Search(Section):
     head_lr: Rates | tuple[()] = (1e-4, 1e-2)
     trunk_lr: Rates | tuple[()] = ()
     loss_lr: Rates | tuple[()] = (1e-5, 1e-2)
+    rates: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_a_trial(self) -> "Search":
+        if self.rates and (len(self.rates) != self.trials or min(self.rates) <= 0):
+            raise ValueError(f"rates = {list(self.rates)} are positive, one for each of {self.trials} trials.")
+        return self
 
 
 class Final(Section):
@@ -159,17 +168,28 @@ SOFTMAX = {"name": "tuned normalised softmax", "loss": "NormSoftmax()", "knobs":
 
 
 def with_mandatory(given: dict[str, Any]) -> dict[str, Any]:
-    """What a recipe is made of, with the two mandatory methods and the reference filled in."""
+    """What a recipe is made of, with the two mandatory methods and the reference filled in.
+
+    They are of classes: where labels are at a distance no method is added, and the reference is the first unless named.
+    """
     methods = given.get("methods", ())
     if not isinstance(methods, tuple) or not all(isinstance(m, (dict, MethodEntry)) for m in methods):
         return given
     named = [m if isinstance(m, dict) else m.model_dump() for m in methods]
+    if isinstance(given.get("relate", ""), str) and is_graded(given.get("relate", "")):
+        first = next((m.get("name") or str(m.get("loss", "")).strip().removesuffix("()") for m in named), "")
+        return {**given, "reference": given.get("reference") or first}
     losses = [str(m.get("loss", "")) for m in named]
     added = [m for m in (CONTRASTIVE, SOFTMAX) if not any(_is(text, m["loss"][:-2]) for text in losses)]
     named += [{**m, "sampler": _plain(given)} if m is SOFTMAX else m for m in added]
     first = next(m for m in named if _is(str(m.get("loss", "")), "Contrastive"))
     reference = given.get("reference") or first.get("name") or str(first["loss"]).strip().removesuffix("()")
     return {**given, "methods": (*methods, *named[len(methods) :]), "reference": reference}
+
+
+def is_graded(relate: str) -> bool:
+    """Whether labels are at a distance from each other, by this relation, and no classes."""
+    return metric_of(relation(relate)) is not None
 
 
 def is_mandatory(loss: str) -> bool:
@@ -210,9 +230,10 @@ def placed_in(source: str, root: str | Path | None, who: str) -> str:
         FileNotFoundError: when there is nothing.
     """
     from isometry.data.published import named, placed
+    from isometry.data.read import DRAWN
 
     prefix, _, path = source.rpartition(":") if named(source) else ("", "", source)
-    if source == "glyphs" or placed(source) or prefix.lower() in ("hf", "web"):
+    if source in DRAWN or placed(source) or prefix.lower() in ("hf", "web"):
         return source
     folder = Path(path).expanduser()
     if root is None and (path == "." or not folder.exists()):

@@ -12,6 +12,8 @@ KINDS = {
     "int": "a whole number", "float": "a number", "string": "text", "bool": "true or false", "tuple": "a list",
     "model": "a table", "dict": "a table",
 }  # fmt: skip
+UNSAID = ("relate", "similarity", "any_dim", "rates")
+"""Keys that are written where they are given: texts of recipes that have none of them stay as they were."""
 
 
 def tuples(value: Any) -> Any:
@@ -22,15 +24,16 @@ def tuples(value: Any) -> Any:
 
 
 def toml(recipe: BaseModel) -> str:
-    """Every key of every section; of methods and cards, what differs from the defaults."""
+    """Every key of every section but those of `UNSAID`; of methods and cards, what differs from the defaults."""
     plain, sections, lists = [], [], []
     for name in type(recipe).model_fields:
         value = getattr(recipe, name)
         if isinstance(value, BaseModel):
-            sections.append(f"\n[{name}]\n" + _lines(value.model_dump()))
+            given = {k: v for k, v in value.model_dump().items() if k not in UNSAID or v}
+            sections.append(f"\n[{name}]\n" + _lines(given))
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             lists += [f"\n[[{name}]]\n" + _lines(entry.model_dump(exclude_defaults=True)) for entry in value]
-        else:
+        elif name not in UNSAID or value != type(recipe).model_fields[name].default:
             plain.append(_lines({name: value}))
     return "".join(plain + sections + lists)
 

@@ -66,6 +66,8 @@ def space_of(recipe: "Recipe", entry: "MethodEntry") -> dict[str, Range]:
         ValueError: for a knob that the loss does not have, or a range that does not fit it.
     """
     loss = built(recipe, entry)
+    if recipe.search.rates:
+        return {"head_lr": Choice(values=recipe.search.rates)}
     known = knobs_of(loss)
     names = entry.knobs or tuple(entry.space) or usual(known)
     for name in (*names, *entry.space):

@@ -16,10 +16,14 @@ from isometry.bench.cell import own_code
 from isometry.bench.expressions import batch_size, dim_of
 from isometry.bench.features import Features, Weights, features, silent, weights_of
 from isometry.bench.folds import Division, divided
+from isometry.bench.recipe_parts import is_graded
 from isometry.data import Data, Splits, read
 from isometry.data.transforms import Same
 from isometry.embedder import relabelled
+from isometry.evaluation import Embeddings, measure
 from isometry.expression import parse
+from isometry.protocols.retrieval import Results
+from isometry.supervision import SELECTED_BY, relation
 
 if TYPE_CHECKING:
     from isometry.bench.recipe import Recipe
@@ -89,7 +93,8 @@ class Study:
             made = features(found, model.trunk, model.pool, train.transform, cache, say=say)
             if made.unreadable:
                 found = found.select(made.readable)
-        division = divided(found, recipe.folds.count, recipe.folds.windows)
+        graded = is_graded(recipe.relate)
+        division = divided(found, recipe.folds.count, recipe.folds.windows, by_item=graded)
         return cls(
             recipe=recipe,
             cache=cache,
@@ -109,6 +114,16 @@ class Study:
     def test(self) -> Data:
         """The test part."""
         return self.division.test(self.data)
+
+    @functools.cached_property
+    def relate(self) -> Any:
+        """What the labels say of pairs; None for classes."""
+        return relation(self.recipe.relate)
+
+    def measured(self, z: Float[Tensor, "n d"], data: Data, metrics: str) -> Results:
+        """Metrics of embeddings of `data`, by the study's relation and similarity, without intervals."""
+        how = {"relate": self.relate, "similarity": parse(self.recipe.similarity)}
+        return measure(Embeddings(z, data), metrics, samples=0, **how)
 
     def splits(self, fold: int) -> Splits:
         """The parts of a fold."""
@@ -164,8 +179,9 @@ def head_only(recipe: "Recipe") -> bool:
 def held_words(recipe: "Recipe", data: Data, division: Division, weights: Weights) -> dict[str, str]:
     """What is held constant over all cells of a study."""
     model, train = recipe.model, recipe.train
-    fixed = weights.published or head_only(recipe)
-    own = own_code(model.trunk, model.pool, train.transform, train.augment, train.optimizer, train.schedule)
+    fixed, classes = weights.published or head_only(recipe), recipe.selected_by == SELECTED_BY
+    texts = (model.trunk, model.pool, train.transform, train.augment, train.optimizer, train.schedule)
+    own = own_code(*texts, *filter(None, (recipe.relate, recipe.similarity)))
     return {
         **({"own code": own} if own else {}),
         "data": f"{str(data).strip('<>')}, {data.fingerprint()[:16]}",
@@ -174,7 +190,7 @@ def held_words(recipe: "Recipe", data: Data, division: Division, weights: Weight
         "trunk": f"{model.trunk}, {f'weights {weights.digest}' if fixed else 'random weights, by seed'}",
         "trunk's part in training": "frozen" if model.frozen else "trained",
         "pool": model.pool,
-        "embedding": f"{dim_of(model.head)} dimensions",
+        "embedding": f"{dim_of(model.head)} dimensions" + ", unless a method says otherwise" * recipe.any_dim,
         "transform": train.transform,
         "augmentation": train.augment,
         "batch": f"{batch_size(train.sampler)} images",
@@ -185,9 +201,11 @@ def held_words(recipe: "Recipe", data: Data, division: Division, weights: Weight
         "warm-up": f"{train.warmup:g} of the budget",
         "largest gradient": f"{train.clip:g}" if train.clip else "any",
         "moving average": f"{train.ema:g}" if train.ema else "none",
-        "validation": f"{train.validations} times, by MAP@R",
+        "validation": f"{train.validations} times, by {'MAP@R' if classes else recipe.selected_by}",
         "patience": f"{train.patience} validations" if train.patience else "the whole budget",
         "precision": "float32" if train.precision == "no" else train.precision,
         "threads": str(train.threads),
         **({"geometry": "training classes of the fold beside the test part"} if recipe.geometry else {}),
+        **({"relation of labels": recipe.relate} if recipe.relate else {}),
+        **({"similarity": recipe.similarity} if recipe.similarity != "cosine" else {}),
     }

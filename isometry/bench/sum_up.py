@@ -10,6 +10,7 @@ from isometry.bench.cell import Outcome
 from isometry.bench.findings import SEPARATED, Findings, Method, Trial
 from isometry.bench.geometry import effects_of, geometry_rows
 from isometry.bench.readings import Readings, Table, readings_of
+from isometry.bench.recipe_parts import is_graded
 from isometry.bench.sensitivity import knobs_of
 from isometry.bench.shelf import Shelf
 from isometry.bench.standing import pairs_of, rows_of
@@ -64,7 +65,9 @@ def findings_of(study: "Study", shelf: Shelf, plan: "Plan", readings: Readings |
         version=__version__,
         outcomes=outcomes,
         geometry=geometry_rows(readings, recipe.reference, folds),
-        effects=effects_of(recipe.cards, readings, recipe.final.seeds) if readings.geometry else (),
+        effects=effects_of(recipe.cards, readings, recipe.final.seeds)
+        if readings.geometry or is_graded(recipe.relate)
+        else (),
     )
 
 
@@ -75,7 +78,7 @@ def counted(study: "Study", table: Table) -> tuple[int, int]:
         scored = ~column.isnan().any(1)
         return int(scored.sum()), len(table.classes[scored].unique())
     query, _ = Embeddings(study.test.labels[:, None], study.test).roles()
-    return len(query), len(study.test.present())
+    return len(query), len(study.test.present()) or len(query)
 
 
 def trials_of(method: "Planned") -> Iterator[Trial]:

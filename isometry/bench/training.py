@@ -15,15 +15,18 @@ from isometry.bench.heads import HeadTraining
 from isometry.bench.study import Study, device
 from isometry.bench.whole import WholeTraining
 from isometry.data.pixels import one_line
-from isometry.evaluation import Embeddings, measure
-from isometry.training import SELECTED_BY, Diverged
+from isometry.evaluation import Embeddings
+from isometry.expression import parse
+from isometry.similarities import cosine
+from isometry.supervision import shown_by
+from isometry.training import Diverged
 from isometry.version import __version__
 
-SHOWN = f"Recall(k=1), {SELECTED_BY}"
 BROKEN = 70
 """Exit code of a process whose accelerator answers no more."""
 ALIKE = 0.99
-"""Mean cosine of two validation embeddings above which a training may have collapsed."""
+"""Mean cosine of two validation embeddings above which a training may have collapsed (by other similarities: 1 − 1e-6)."""
+SAME = 1 - 1e-6
 
 
 def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[str, Tensor]]:
@@ -49,6 +52,8 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
     shape: dict[str, float] = {}
     tensors: dict[str, Tensor] = {}
     state, message, seconds = "done", "", 0.0
+    chosen_by = study.recipe.selected_by
+    limit = ALIKE if parse(study.recipe.similarity) is cosine else SAME
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Some similarities are equal")  # the mean over all orders is taken
         try:
@@ -58,8 +63,11 @@ def train_cell(study: Study, cell: Cell, folder: Path) -> tuple[Outcome, dict[st
             finally:
                 seconds = run.seconds
             held = run.validation()
-            found = {name: float(result) for name, result in measure(held, SHOWN, samples=0).items()}
-            if alike(held.z) > ALIKE and _value(run.validation(start=True)) > found[SELECTED_BY]:
+            found = _values(study, held, shown_by(held.data, study.relate))
+            if (
+                alike(held.z) > limit
+                and _values(study, run.validation(start=True), chosen_by)[chosen_by] > found[chosen_by]
+            ):
                 state, message = "collapsed", f"mean cosine {alike(held.z):.4f} at step {run.best_step}"
             elif cell.tested:
                 tensors = {"z": run.test()}
@@ -117,8 +125,8 @@ def alike(z: Float[Tensor, "n d"]) -> float:
     return 1.0 if n < 2 else float((unit.sum(0).square().sum() - n) / (n * (n - 1)))
 
 
-def _value(held: Embeddings) -> float:
-    return float(measure(held, SELECTED_BY, samples=0)[SELECTED_BY])
+def _values(study: Study, held: Embeddings, metrics: str) -> dict[str, float]:
+    return {name: float(result) for name, result in study.measured(held.z, held.data, metrics).items()}
 
 
 def environment() -> dict[str, str]:

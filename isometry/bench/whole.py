@@ -21,7 +21,7 @@ from isometry.diagnostics.pairs import partners, stretches
 from isometry.diagnostics.pictures import side
 from isometry.embedder import Ready, load, untrained
 from isometry.evaluation import Embeddings
-from isometry.training import SELECTED_BY, STATE, Diverged, Training
+from isometry.training import STATE, Diverged, Training
 
 if TYPE_CHECKING:
     from isometry.bench.study import Study
@@ -32,8 +32,8 @@ CELL, CURVE = "cell.txt", "curve.json"
 class WholeTraining:
     """One training in `folder`; the folder of another cell, or one that is damaged, is begun anew.
 
-    Attributes: best_step: that of the largest validation MAP@R. curve; seconds: of processor time so far (of the clock, on
-    an accelerator), validations included.
+    Attributes: best_step: that of the largest value of `Recipe.selected_by`. curve; seconds: of processor time so far (of
+    the clock, on an accelerator), validations included.
     """
 
     def __init__(self, study: "Study", cell: Cell, folder: Path) -> None:
@@ -125,7 +125,7 @@ class WholeTraining:
     def _heard(self, row: dict[str, Any]) -> None:
         """Takes down what a validation found."""
         if "validation" in row:
-            value = row["validation"][SELECTED_BY]
+            value = row["validation"][self.study.recipe.selected_by]
             self.curve.append({"step": row["step"], "seconds": self.seconds, "validation": value})
             checkpoint.write(self.folder / CURVE, json.dumps(self.curve))
 
@@ -144,6 +144,8 @@ def settings(study: "Study", cell: Cell) -> Config:
     return Config(
         data=study.recipe.data.source,
         label=study.recipe.data.label,
+        relate=study.recipe.relate,
+        similarity=study.recipe.similarity,
         loss=setting.loss,
         trunk=model.trunk,
         pool=model.pool,

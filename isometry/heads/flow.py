@@ -74,7 +74,7 @@ class Flow(Head):
         z = made.z
         if beside is not None and distributed.ranks() > 1:
             z = z + 0 * beside.z.sum()  # no weight without a gradient in any step: what averages them waits for all
-        return Embedded(z, h, () if beside is None else (beside.z,), trace=(x, made, beside))
+        return Embedded(self.scaled(z), h, () if beside is None else (beside.z,), trace=(x, made, beside))
 
     def branches(self, h: Float[Tensor, "n p"]) -> tuple[Tensor, ...]:
         return () if self.mate is None else (self.mate.flow(self.layer(h)),)

@@ -13,15 +13,18 @@ from isometry.embedded import Embedded
 class Head(Component):
     """Maps pooled features `h` `[n p]` to embeddings `z` `[n d]`.
 
-    `z` is not normalised: how long it is, is the similarity's business (`cosine` divides it out, `euclidean` does not).
+    `z` is not normalised unless `normalise` says so: how long it is, is the similarity's business (`cosine` divides it out,
+    `euclidean` does not). On unit vectors both rank alike.
 
     Attributes:
         dim: dimensions d of the embedding.
         layer_norm: brings each `h` to mean 0 and variance 1 first, without weights of its own (Teh et al., ECCV 2020).
+        normalise: brings each `z` to length 1, in training and in use.
     """
 
     dim: int = 128
     layer_norm: bool = False
+    normalise: bool = False
     in_features: int = from_data()
 
     @abstractmethod
@@ -29,7 +32,7 @@ class Head(Component):
         """The map itself, after the norm."""
 
     def forward(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
-        return self.project(self.normed(h))
+        return self.scaled(self.project(self.normed(h)))
 
     def embedded(self, h: Float[Tensor, "n p"]) -> Embedded:
         """What training sees: z, h, and the branches."""
@@ -47,6 +50,10 @@ class Head(Component):
     def normed(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
         """h after the layer norm, if there is one."""
         return functional.layer_norm(h, h.shape[-1:]) if self.layer_norm else h
+
+    def scaled(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """z at length 1, where `normalise` says so."""
+        return functional.normalize(z, dim=1) if self.normalise else z
 
     def check_sizes(self, *sizes: int) -> None:
         """Raises a ValueError unless all are at least 1."""

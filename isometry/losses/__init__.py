@@ -32,6 +32,7 @@ from .nca import NCA
 from .norm_softmax import NormSoftmax
 from .nt_xent import NTXent
 from .on_branch import OnBranch
+from .one_anchor import OneAnchor
 from .p2s_grad import P2SGrad
 from .pnp import PNP, PNPO, PNPDq, PNPDs, PNPIb, PNPIu
 from .precision_at_k import PrecisionAtK
@@ -66,7 +67,7 @@ __all__ = ["DAMLRRM", "HAPPIER", "NCA", "PNP", "PNPO", "ROADMAP", "S2SD", "AllTr
            "EasyPositive", "EasyPositiveSemiHard", "FastAP", "GeneralPairWeighting", "GeneralizedLiftedStructure",
            "Hardest", "Heaviside", "Histogram", "Instance", "IntraPairVariance", "InvariantSpread", "LiftedStructure",
            "LiftedWeights", "LogRatio", "Margin", "Matryoshka", "MultiSimilarity", "MultiSimilarityWeights", "NPair",
-           "NTXent", "NormSoftmax", "OnBranch", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PrecisionAtK",
+           "NTXent", "NormSoftmax", "OnBranch", "OneAnchor", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PrecisionAtK",
            "ProxyAnchor", "ProxyNCA", "ProxyNCAPlusPlus", "RankedList", "RankedListSimple", "Ratio", "RecallAtK",
            "RelationalDistillation", "SelectivelyContrastive", "SemiHard", "Sigmoid", "SimilarityDistillation", "SmoothAP",
            "Soft", "SoftMargin", "SoftTriple", "SphereFace", "SplineWeights", "SubCenterArcFace", "SupCon",

@@ -13,7 +13,7 @@ from isometry.relation import Relate
 from isometry.relations import close_targets
 from isometry.samplers.batches import Batches, BatchSampler, Plan, random_keys
 
-LARGE = 50_000
+LARGE = 5_000
 """From so many items on the neighbours are kept in the cache, memory-mapped."""
 
 
@@ -35,7 +35,7 @@ class DenseTriplets(BatchSampler):
     are the official code's. Ranks take equal shares of every batch; the first anchor is on the first.
 
     Neighbours are found once, by `isometry.label_neighbours`: exactly for up to 20,000 distinct labels, else nearly so; from
-    50,000 items on they are kept in `$ISOMETRY_CACHE`, or else `~/.cache/isometry`.
+    5,000 items on they are kept in `$ISOMETRY_CACHE`, or else `~/.cache/isometry`.
 
     >>> batches = DenseTriplets(batch_size=4, neighbours=1).bind(np.array([0.0, 5.0, 5.1, 9.0, 0.2, 20.0]))
     >>> anchor, near, *others = next(iter(batches))

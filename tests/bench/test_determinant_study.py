@@ -80,7 +80,9 @@ def test_a_card_compares_what_differs_in_one_thing(study, card):
     if method.loss == twin.loss:
         assert heads[0] != heads[1]
     else:
-        assert method.loss.startswith((f"{twin.loss} + 0.05*", f"{twin.loss} + 1.0*Determinant(every=1, volume=Anisotropy"))
+        assert method.loss.startswith(
+            (f"{twin.loss} + 0.05*", f"{twin.loss} + 1.0*Determinant(every=1, volume=Anisotropy")
+        )
         assert heads[0].replace(", second=True", "") == heads[1]
     assert card.claim.endswith(".")
     assert card.source.rstrip("0123456789") != card.source

@@ -293,3 +293,17 @@ def test_binary_triplets_are_all_pairs_of_the_nearest_by_label_and_the_rest():
         found += [(s[a, n] - s[a, p] + 0.1).item() for p in order[:3] for n in order[3:]]
     binary = losses.Triplet(relate=close_targets, miner=miners.NearestLabels(k=3))
     assert binary(z, y).item() == pytest.approx(sum(x for x in found if x > 0) / sum(x > 0 for x in found))
+
+
+@pytest.mark.parametrize(
+    "loss", ["LogRatio()", "DenseTriplet()", "Triplet(relate=close_targets, miner=NearestLabels(k=2))"]
+)
+def test_one_anchor_is_the_loss_of_the_first_row(loss):
+    g = torch.Generator().manual_seed(3)
+    z, y = torch.randn(9, 4, generator=g, dtype=torch.float64), torch.randn(9, 2, generator=g, dtype=torch.float64)
+    whole, one = isometry.parse(loss), isometry.parse(f"OneAnchor(loss={loss})")
+    torch.testing.assert_close(one(z, y, ids=torch.arange(9)), whole(z, y, rows=slice(1)))
+    torch.testing.assert_close(one(z, y, rows=slice(2, 4)), whole(z, y, rows=slice(2, 4)))
+    others = torch.cat([z[:1], z[1:].flip(0)]), torch.cat([y[:1], y[1:].flip(0)])
+    torch.testing.assert_close(one(*others), one(z, y))
+    assert one.relate is one.loss.relate
