@@ -79,7 +79,7 @@ def page(findings: Findings, images: dict[str, str]) -> str:
 
 def ran(findings: Findings, known) -> str:
     """How much of the grid that is."""
-    cells = {cell for cell, metric in known if metric == NDCG}
+    cells = {cell for cell, metric in known if metric == NDCG} & set(grid())
     full = sum(known[cell, NDCG].seeds >= findings.seeds for cell in cells)
     return (
         f"Of the grid’s {len(grid())} cells {len(cells)} were run, {full} of them with all seeds; the others were not. Every "

@@ -1,4 +1,4 @@
-"""One anchor a batch, as dense triplet mining has it (Kim et al., "Deep metric learning beyond binary supervision", CVPR 2019)."""
+"""One anchor a batch: dense triplet mining (Kim et al., "Deep metric learning beyond binary supervision", CVPR 2019)."""
 
 from typing import Any, ClassVar
 
