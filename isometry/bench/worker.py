@@ -3,6 +3,7 @@
 All workers, on all machines, run this same loop. None of them needs another one; whatever dies, the rest goes on.
 """
 
+import gc
 import json
 import math
 import os
@@ -84,6 +85,7 @@ def _run(study: Study, shelf: Shelf, store: Store, folder: Path, cell: Cell) -> 
         except Exception as error:
             outcome, tensors = Outcome(state="failed", message=_line(error)), {}
         shelf.put(cell.key, outcome, tensors)
+    gc.collect()  # a training and its loop know each other: left to itself, Python keeps their pictures for many trainings
     shutil.rmtree(own, ignore_errors=True)
     return True
 
