@@ -45,7 +45,7 @@ pool = "Flatten()" # where a limb is, is what it is about
 head = "Linear(dim=64)"
 
 [train]
-sampler = "{sampler}" # every row of a batch is an anchor, and has its neighbours
+sampler = "{sampler}" # every row is a query; as many as fit have their neighbours in the batch
 budget = "200 steps"
 optimizer = "AdamW()"
 schedule = "Cosine()"
@@ -98,7 +98,7 @@ frozen = true
 
 [train]
 transform = "CentreCrop(size=128, resize=128)"
-sampler = "{sampler}" # every row of a batch is an anchor, and has its neighbours
+sampler = "{sampler}" # every row is a query; as many as fit have their neighbours in the batch
 budget = "200 steps"
 optimizer = "AdamW()"
 schedule = "Cosine()"

@@ -10,7 +10,7 @@ from isometry.ops.pieces import ROOM, in_pieces
 from isometry.relation import Relation
 
 CACHE = 2**18
-"""Pairs compared at once on a processor: what its cache holds. Three times as fast as `cdist` of each joint."""
+"""Pairs compared at once on a processor: what its cache holds."""
 
 
 class Joints(LabelMetric):
