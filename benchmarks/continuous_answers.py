@@ -3,7 +3,7 @@
 The rule, fixed before anything was run. A comparison is of two methods that differ in one thing, paired by what is drawn together
 and by seed, and p is Holm-corrected over all comparisons of the page, for each metric. Supported: better, with p < .05. Not
 supported: worse likewise, or the whole 95 % interval lies below what matters: half a point of nDCG, 2 % of a label distance.
-Undecided: neither. Of several comparisons: supported where one is and none is not, and the other way round; else undecided.
+Undecided: neither. Of several comparisons: what all come to; supported in part where some are and none is not; else undecided.
 """
 
 import dataclasses
@@ -64,10 +64,10 @@ def together(verdicts: list[str]) -> str:
     ran = [v for v in verdicts if v != NOT_RUN]
     if not ran:
         return NOT_RUN
-    for one, other in ((SUPPORTED, NOT), (NOT, SUPPORTED)):
-        if one in ran and other not in ran and (one == SUPPORTED or UNDECIDED not in ran):
-            return one
-    return UNDECIDED
+    if len({*ran}) == 1:
+        return ran[0]
+    part = SUPPORTED in ran and NOT not in ran
+    return f"{SUPPORTED} in part ({ran.count(SUPPORTED)} of {len(ran)} comparisons)" if part else UNDECIDED
 
 
 def answers(findings: Findings) -> tuple[Answer, ...]:

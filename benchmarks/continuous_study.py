@@ -15,11 +15,11 @@ from pathlib import Path
 
 from continuous_answers import NDCG, NEAR, NEARER, Answer, answers, effects_by, verdict_of
 from continuous_figures import dimension_figure, mining_figure, rows_by
-from continuous_grid import CENTRE, DIMS, LENGTHS, LOSSES, MINED, Method, grid
+from continuous_grid import ALONE, CENTRE, DIMS, LENGTHS, LOSSES, MINED, Method, grid
 from leaderboard import slim
 
 from isometry import checkpoint
-from isometry.bench.findings import Effect, Findings, Row, from_json
+from isometry.bench.findings import SEPARATED, Effect, Findings, Row, from_json
 from isometry.bench.markdown import markdown
 from isometry.bench.page.numbers import NONE, bracket, chance, plain, signed
 from isometry.bench.runner import plain as as_json
@@ -40,6 +40,8 @@ def page(findings: Findings, images: dict[str, str]) -> str:
     every = markdown(findings)
     known, tested = rows_by(findings), effects_by(findings)
     free = {loss: CENTRE._replace(loss=loss) for loss in LOSSES}
+    alone = {f"{cell.loss}, k = {k}": cell for k in (0, CENTRE.mined)
+             for cell in (CENTRE._replace(loss=loss, mined=k) for loss in ALONE)}  # fmt: skip
     sizes = {(loss, n): [free[loss]._replace(dim=d, length=n) for d in DIMS] for loss in LOSSES for n in LENGTHS}
     by_length = {", ".join(key): cells for key, cells in sizes.items()}
     parts = [
@@ -52,12 +54,14 @@ def page(findings: Findings, images: dict[str, str]) -> str:
         "“k = 5” is a batch of as many anchors as fit, each beside its five nearest in label space, and 0 a batch at random; all "
         "rows of a batch are anchors of the loss. “free” embeddings are as long as they come out, “unit” ones have length 1; all "
         f"are compared by straight-line distance, which on unit vectors ranks as the cosine does. The centre is {CENTRE.name}.",
-        "Supported: better, with p < .05 after Holm over all comparisons of this study. Not supported: worse likewise, or the "
+        "Supported: better, with p < .05 after Holm. Not supported: worse likewise, or the "
         "whole 95 % interval lies below what matters (half a point of nDCG, 2 % of a label distance). Undecided: neither. "
-        "Intervals are over test items and seeds.",
+        "Intervals are over test items and seeds; Holm corrects over the comparisons in one metric. An answer that rests on "
+        "several comparisons is what all of them come to, *in part* where some are supported and none is not, and else undecided.",
         *(f"![{text}]({file})" for file, text in images.items()),
         "## By loss",
-        table("loss", list(free.items()), known),
+        table("loss", [*free.items(), *alone.items()], known),
+        controls(findings),
         "The same with embeddings of length 1:",
         table("loss", [(loss, cell._replace(length="unit")) for loss, cell in free.items()], known),
         "## By mining",
@@ -71,6 +75,9 @@ def page(findings: Findings, images: dict[str, str]) -> str:
         "## Every comparison",
         comparisons(findings),
         "## Rates that were chosen",
+        "Rates alone were searched, the same three for all; margins and thresholds stand as written, which log-ratio has none "
+        "of: a loss with a margin may do better with another one. Where the smallest or the largest rate was chosen, one beyond "
+        "it may be better still.",
         chosen(findings),
         every[every.index("## Failures, and what has not run") :],
     ]  # fmt: skip
@@ -100,6 +107,15 @@ def table(what: str, rows: list[tuple[str, Method]], known) -> str:
         seeds = str(found[0].seeds) if found[0] else NONE
         lines.append("| " + " | ".join([name, *map(value, found), seeds]) + " |")
     return "\n".join(lines) + f"\n\n{NONE} : not run." * any((cell, NDCG) not in known for _, cell in rows)
+
+
+def controls(findings: Findings) -> str:
+    """What embeddings score that nothing was trained for."""
+    found = {(r.method, r.metric): r for r in findings.rows if r.control and r.reading == SEPARATED}
+    names = dict.fromkeys(name for name, _ in found)
+    lines = ["| untrained | " + " | ".join(name for _, name in SHOWN) + " |", "|---|" + "---|" * len(SHOWN)]
+    lines += ["| " + " | ".join([n, *(value(found.get((n, metric))) for metric, _ in SHOWN)]) + " |" for n in names]
+    return "Embeddings that nothing was trained for:\n\n" + "\n".join(lines) if names else ""
 
 
 def crossed(what: str, rows: dict[str, list[Method]], titles: list[str], known, tested, twin) -> str:
@@ -147,11 +163,11 @@ def difference(effect: Effect | None) -> str:
 
 def chosen(findings: Findings) -> str:
     """The head's rate of every method, and what a training cost."""
-    lines = ["| method | rate | validation nDCG@100 | seconds |", "|---|---|---|---|"]
+    lines = ["| method | loss | rate | validation nDCG@100 | seconds |", "|---|---|---|---|---|"]
     for m in findings.methods:
         if m.setting:
             lines.append(
-                f"| {m.name} | {m.setting.head_lr:g} | {plain(m.validation, DIGITS)} | {plain(m.seconds, 0)} |"
+                f"| {m.name} | `{m.loss}` | {m.setting.head_lr:g} | {plain(m.validation, DIGITS)} | {plain(m.seconds, 0)} |"
             )
     return "\n".join(lines) if len(lines) > 2 else "No search is over."
 

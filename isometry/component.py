@@ -42,6 +42,8 @@ class Component(nn.Module, ABC):
 
     lr_multiple: ClassVar[float] = 1.0
     """How many times the base learning rate the parameters held directly by this component are trained with."""
+    revision: ClassVar[int] = 0
+    """Raised when the same text means another thing than before, such as by a new default: no kept result is taken for it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

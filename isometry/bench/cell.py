@@ -62,18 +62,20 @@ class Cell:
 
 @functools.cache
 def own_code(*texts: str) -> str:
-    """A hash of the files that define what these expressions name and this package does not; empty where nothing is.
+    """A hash of the files that define what these expressions name and this package does not, and of the revisions of what
+    it does; empty where there is neither.
 
-    So a loss of one's own that was changed is trained anew, under the same text.
+    So a loss that was changed is trained anew, under the same text.
     """
     known = names()
     named = sorted({word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text) if word in known})
     others = [known[word] for word in named if not known[word].__module__.startswith("isometry.")]
     files = {inspect.getsourcefile(thing) for thing in others}
-    digest = hashlib.sha256()
+    revised = [f"{word} {known[word].revision}" for word in named if getattr(known[word], "revision", 0)]
+    digest = hashlib.sha256(" ".join(revised).encode())
     for file in sorted(filter(None, files)):
         digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:16] if others else ""
+    return digest.hexdigest()[:16] if others or revised else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from isometry.data import Data, Splits
-from isometry.data.splits import class_parts, given_parts, hashes, image_parts, matches, overlap
+from isometry.data.splits import class_parts, given_parts, hashes, image_parts, matches, overlap, shares, together
 
 ALWAYS, TEST = -1, -2
 """What stands in `Division.fold` for images that train in every fold, and for the test part."""
@@ -136,11 +136,13 @@ def items_divided(data: Data, count: int, windows: bool = False) -> Division:
         raise ValueError(
             f"{count} folds need {2 * count} training images, and others to test; {data.name} has {len(at)} and {(~side).sum()}."
         )
+    share = np.arange(len(at)) * count // len(at)
     if not windows:
-        names = data.paths or [str(i) for i in data.ids.tolist()]
-        at = at[np.argsort(hashes([names[i] for i in at], SEED), kind="stable")]
+        names = together(data)
+        order, share = shares([names[i] for i in at], SEED, [-(-k * len(at) // count) for k in range(1, count)])
+        at = at[order]
     fold = np.full(len(data), TEST)
-    fold[at] = np.arange(len(at)) * count // len(at)
+    fold[at] = share
     how = "in their own order" if windows else f"by the hash of the name (seed {SEED})"
     return Division(
         fold=torch.from_numpy(fold),

@@ -87,9 +87,9 @@ def given_parts(data: Data, validation: float, seed: int) -> tuple[np.ndarray, s
         parts[parts == "validation"] = "test"
         rule = f"the training part that {data.name} names, and as test the part that it names validation"
     if not len(data.present()):
-        rows, names = np.flatnonzero(parts == "train"), data.paths or [str(i) for i in data.ids.tolist()]
-        order = np.argsort(hashes([names[i] for i in rows], seed), kind="stable")
-        parts[rows[order[: round(len(rows) * validation)]]] = "validation"
+        rows, names = np.flatnonzero(parts == "train"), together(data)
+        order, share = shares([names[i] for i in rows], seed, (round(len(rows) * validation),))
+        parts[rows[order[share == 0]]] = "validation"
         return parts, f"{rule}; validation is a share of the training images, by {_hash(seed)}", ("test",)
     classes = eligible(data, parts == "train")
     held = held_out(data, classes, validation, seed, least=2)
@@ -130,15 +130,31 @@ def class_parts(data: Data, validation: float, test: float, seed: int) -> tuple[
 
 def image_parts(data: Data, validation: float, test: float, seed: int) -> tuple[np.ndarray, str]:
     """Parts by image, for labels without classes."""
-    names = data.paths or [str(i) for i in data.ids.tolist()]
-    order = np.argsort(hashes(names, seed), kind="stable")
-    n = len(data)
-    tested = round(n * test)
-    held = round((n - tested) * validation)
-    parts = np.full(n, "train", dtype="<U10")
-    parts[order[:tested]] = "test"
-    parts[order[tested : tested + held]] = "validation"
+    n, tests = len(data), round(len(data) * test)
+    ends = tests, tests + round((n - tests) * validation)
+    order, share = shares(together(data), seed, ends)
+    parts = np.full(len(data), "train", dtype="<U10")
+    parts[order[share == 0]], parts[order[share == 1]] = "test", "validation"
+    tested, held = int((share == 0).sum()), int((share == 1).sum())
     return parts, f"by image (continuous labels have no classes): {tested} test and {held} validate, by {_hash(seed)}"
+
+
+def together(data: Data) -> list[str]:
+    """What tells images apart that may lie in different parts: their captions where they have some, else their files."""
+    if data.captions is not None and any(data.captions):
+        return ["\n".join(said) or f"image {i}" for said, i in zip(data.captions, data.ids.tolist(), strict=True)]
+    return list(data.paths or map(str, data.ids.tolist()))
+
+
+def shares(names: Sequence[str], seed: int, ends: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in the order of a hash of their names, and for each the share of that order it is in, from 0.
+
+    Shares end before the places `ends`, or where the last name of a share does: none is in two.
+    """
+    made = hashes(names, seed)
+    order = np.argsort(made, kind="stable")
+    first = np.searchsorted(made[order], made[order], side="left")  # where the run of equals begins
+    return order, np.searchsorted(ends, first, side="right")
 
 
 def eligible(data: Data, among: np.ndarray | None = None) -> np.ndarray:

@@ -60,6 +60,7 @@ class Determinant(Term):
     every: int = 4
 
     reads_model: ClassVar[bool] = True
+    revision: ClassVar[int] = 1  # `every` was 1 before
 
     def __post_init__(self) -> None:
         if self.every < 1:

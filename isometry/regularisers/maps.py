@@ -24,7 +24,7 @@ def head(embedded: Embedded, draw: Draw, detach: bool = False) -> Local:
         return _flow(top.first, embedded, 1, draw, detach) or FlowLocal(top.first, top.start(h), draw)
     x = top.normed(h)
     if top.slope is not None:
-        z = None if detach else embedded.z.to(x.dtype)
+        z = None if detach or top.normalise else embedded.z.to(x.dtype)
         return LinearLocal(top.project, top.slope, x, top, draw, z)
     return Local(top.project, x, top.dim, top, draw)
 

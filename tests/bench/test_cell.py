@@ -47,3 +47,8 @@ def test_changed_code_of_ones_own_is_another_cell(plugin):
 
 def test_the_packages_own_components_need_no_code():
     assert own_code("Contrastive()", "Plain(batch_size=4)", "Linear(dim=2)") == ""
+
+
+def test_a_text_that_means_another_thing_than_before_is_another_cell():
+    assert own_code("Determinant()", "Plain(batch_size=4)", "Linear(dim=2)") != ""
+    assert own_code("Contrastive() + 0.1 * Determinant(every=1)") == own_code("Determinant()")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from isometry.data import read, split
+from isometry.data import Arrays, Data, read, split
 
 NO_PICTURES = np.zeros((1, 1), np.uint8)
 
@@ -166,3 +166,17 @@ def test_open_metric_learning_table(draw, tmp_path):
 def test_shares(share):
     with pytest.raises(ValueError, match="between 0 and 1"):
         split(data_of([0]), validation=share)
+
+
+def test_what_has_the_same_caption_is_in_one_part():
+    said = tuple((f"a {k % 30}",) for k in range(120))
+    images = Arrays(torch.zeros(120, 1, 2, 2, dtype=torch.uint8))
+    nothing = torch.full((120,), -1)
+    data = Data(
+        images=images, labels=nothing, classes=(), ids=torch.arange(120), captions=said, targets=torch.rand(120, 1)
+    )
+    for seed in range(5):
+        made = split(data, seed=seed)
+        parts = [{c for (c,) in part.captions} for part in (made.train, made.validation, made.test)]
+        assert sum(map(len, parts)) == 30
+        assert abs(len(made.test) - 60) <= 4

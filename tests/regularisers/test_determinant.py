@@ -253,3 +253,16 @@ def test_every_so_many_steps_is_the_same_on_average():
     assert sum(now_and_then) == pytest.approx(sum(always), rel=1e-12)
     with pytest.raises(ValueError, match="every is 1 or more"):
         isometry.parse("Determinant(every=0)")
+
+
+def test_a_head_that_normalises_is_looked_at_before_it_does():
+    made = [isometry.parse(f"Linear(dim=4, normalise={n})", in_features=6) for n in (False, True)]
+    made[1].load_state_dict(made[0].state_dict())
+    h, y = torch.randn(9, 6, generator=torch.Generator().manual_seed(0)), torch.arange(9)
+    seen = []
+    for linear in made:
+        model = torch.nn.Module()
+        model.head = linear
+        term = isometry.parse("Determinant(floor=None, every=1)")
+        seen.append(float(term(linear.embedded(h)._replace(model=model), y).detach()))
+    assert seen[0] == pytest.approx(seen[1], rel=1e-5)
