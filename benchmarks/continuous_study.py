@@ -57,7 +57,7 @@ def page(findings: Findings, images: dict[str, str]) -> str:
         "Supported: better, with p < .05 after Holm. Not supported: worse likewise, or the "
         "whole 95 % interval lies below what matters (half a point of nDCG, 2 % of a label distance). Undecided: neither. "
         "Intervals are over test items and seeds; Holm corrects over the comparisons in one metric. An answer that rests on "
-        "several comparisons is what all of them come to, *in part* where some are supported and none is not, and else undecided.",
+        "several comparisons is what all come to, *in part* where some are supported and none is not, and else undecided.",
         *(f"![{text}]({file})" for file, text in images.items()),
         "## By loss",
         table("loss", [*free.items(), *alone.items()], known),

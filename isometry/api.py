@@ -20,7 +20,7 @@ from isometry.optimizers import read_optimizer
 from isometry.run import CONFIG, Run, few, finish
 from isometry.schedules import read_schedule
 from isometry.similarity import Similarity
-from isometry.supervision import is_continuous, measured_by, relation
+from isometry.supervision import is_continuous, measured_by, refuse_unfit, relation
 from isometry.trunks import ConvNet
 
 __all__ = ["defaults", "load", "train"]
@@ -70,18 +70,17 @@ def train(
     elif state.is_main_process and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} exists: go on with it (--resume), or name another with --out.")
     source = chosen.data if resume and data == "glyphs" else data
-    told = (
-        dataclasses.asdict(chosen) if resume else {"label": "label", "label_columns": "", "strict": False, **settings}
-    )
+    told = dataclasses.asdict(chosen) if resume else {"label": "", "label_columns": "", "strict": False, **settings}
     items = read(source, strict=told["strict"], label=told["label"], label_columns=told["label_columns"])
     if not resume:
         named = str(source) if isinstance(source, (str, os.PathLike)) else items.name
         if told["label_columns"]:
-            settings = {"relate": "close_targets", **settings}
+            settings = {"relate": "close_targets", "label": "", **settings}
         chosen = defaults(items, settings.get("loss", ""), settings.get("relate", "")).replace(data=named, **settings)
     splits = split(items, seed=chosen.seed)
     tell = show if show and state.is_main_process else lambda row: None
     _check(chosen)
+    refuse_unfit(items, chosen.loss, relation(chosen.relate))
     notes = check_all(items, splits, relation(chosen.relate))
     state.wait_for_everyone()  # no rank makes the folder before the first has looked
     made = not folder.exists()
@@ -117,10 +116,12 @@ def defaults(data: Data, loss: str = "", relate: str = "") -> Config:
     Small pictures in memory get a small net, photographs a pretrained trunk. Losses over pairs get batches of few classes
     with four items each, losses over proxies plain ones: of classes that are all absent from a batch, proxies learn
     nothing but to flee it. The embedded letters without a loss named get the recipe that was tuned with its own (it
-    augments in a way that losses with proxies or memories cannot use). Continuous labels get `graded`.
+    augments in a way that losses with proxies or memories cannot use). Continuous labels get `graded`, and what compares
+    them where the data say that.
     """
+    relate = relate or data.relate
     if is_continuous(data, relation(relate)):
-        return graded(data, loss)
+        return graded(data, loss).replace(relate=relate)
     classes = max(2, min(32, len(data.present()) // 4))
     sampler = f"ClassesTimesInstances(classes={classes}, instances=4)"
     if loss and not wants_pairs(loss):

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from isometry import commands
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -115,10 +117,10 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or a model.safetensors.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run, a model.safetensors, or a bundle.")],
     data: Annotated[str, typer.Option(help="Any data; default: the run's own test part.")] = "",
     metrics: Annotated[str, typer.Option(help='"Recall(k=1), MAPAtR()".')] = "",
-    label: Annotated[str, typer.Option(help="The label column of a table.")] = "label",
+    label: Annotated[str, typer.Option(help="The label column of a table.")] = "",
     label_columns: Annotated[str, typer.Option(help='Columns that are one continuous label: "x0:x27".')] = "",
     part: Annotated[str, typer.Option(help="train, validation or test part of the data, or all.")] = "",
     relate: Annotated[str, typer.Option(help="What labels say of pairs: label_tree, CloseTargets(radius=2), ….")] = "",
@@ -140,6 +142,8 @@ def evaluate(
     shown = Progress()
     shown.result(found)
     shown.besides(found)
+    if compared := found["labels compared by"]:
+        print(f"labels compared by {compared}")
     if out:
         print(f"report: {out / 'report.html'}")
 
@@ -210,10 +214,10 @@ def bench(
 
 @app.command()
 def embed(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or a model.safetensors.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run, a model.safetensors, or a bundle.")],
     data: Annotated[str, typer.Argument(help='"glyphs", a folder or a table; labels are not needed.')],
     out: Annotated[Path, typer.Option("--out", "-o", help="z.npy (ids and labels beside it in z.csv) or z.npz.")],
-    label: Annotated[str, typer.Option(help="The label column of a table.")] = "label",
+    label: Annotated[str, typer.Option(help="The label column of a table.")] = "",
     label_columns: Annotated[str, typer.Option(help='Columns that are one continuous label: "x0:x27".')] = "",
     workers: Annotated[int, typer.Option(help="Processes that decode pictures.")] = -1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read.")] = False,
@@ -227,6 +231,9 @@ def embed(
     print(f"{n:,} embeddings of {dim} dimensions: {out}")
     if left_out:
         print(f"{left_out} pictures could not be read and were left out", file=sys.stderr)
+
+
+app.command()(commands.bundle)
 
 
 @app.command("list")

@@ -82,15 +82,28 @@ class Ready:
 
 
 def load(path: str | Path) -> Ready:
-    """The embedder of a run: its folder, or its `model.safetensors`.
+    """The embedder of a run (its folder, or its `model.safetensors`), or a bundle: a file, a folder, "hf:owner/name".
 
     Raises:
         FileNotFoundError, ValueError: when there is none, or it is damaged, or from a newer version.
     """
-    from isometry.trunks import unfilled
+    from isometry.bundle import is_bundle, read  # which knows more than a model, and imports this
 
+    if is_bundle(path):
+        return read(path)
     path = Path(path)
     tensors, note = checkpoint.load(path / WEIGHTS if path.suffix != ".safetensors" else path)
+    return rebuilt(tensors, note, path)
+
+
+def rebuilt(tensors: dict[str, Tensor], note: dict[str, Any], path: Path) -> Ready:
+    """The embedder of what a checkpoint holds; `path` is for messages.
+
+    Raises:
+        ValueError: when these are no weights of a model, or not of the model that the note names.
+    """
+    from isometry.trunks import unfilled
+
     missing = {"trunk", "pool", "head", "transform"} - note.keys()
     if missing:
         raise ValueError(f"{path} is no model: its note lacks {', '.join(sorted(missing))}.")

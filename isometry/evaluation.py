@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from isometry import distributed
 from isometry.component import show
 from isometry.data import Data
 from isometry.expression import parse
+from isometry.label_metric import metric_of
 from isometry.metrics.metric import Metric
 from isometry.protocols.landmarks import by_lists
 from isometry.protocols.retrieval import Results, evaluate
@@ -61,8 +63,8 @@ def measure(
 
     Queries and gallery are the data's own where they name them; gallery items of the query's class and sequence (its
     camera) are left out for it; data whose matches are listed for each query are measured by the metrics of that
-    benchmark. Graded metrics read label paths where there are any, or continuous labels. Over ranks,
-    each scores its share.
+    benchmark. Graded metrics read label paths where there are any, or continuous labels. Intervals draw the queries of a
+    class together, also where labels are at a distance. Over ranks, each scores its share.
 
     Args:
         relate: what the labels say of pairs; by default classes, label sets, and `label_tree` or `close_targets` where a
@@ -86,13 +88,24 @@ def measure(
         labels = labels_by(data, relate, show(relate))
     query, gallery = embeddings.roles()
     sequence = data.sequence if reads == "labels" else None
-    how: dict[str, Any] = {"relate": relate, "similarity": similarity, "rerank": rerank}
+    drawn = None if metric_of(relate) is None else drawn_together(data.labels[query])
+    how: dict[str, Any] = {"groups": drawn, "relate": relate, "similarity": similarity, "rerank": rerank}
     how |= {"samples": samples, "seed": seed, "over_ranks": distributed.ranks() > 1}
     if gallery is None:
         return evaluate(z, labels, metrics, ids=data.ids, sequence=sequence, **how)
     against = (z[gallery], labels[gallery], data.ids[gallery], None if sequence is None else sequence[gallery])
     own = None if sequence is None else sequence[query]
     return evaluate(z[query], labels[query], metrics, against=against, ids=data.ids[query], sequence=own, **how)
+
+
+def drawn_together(labels: Int[Tensor, " q"]) -> Int[Tensor, " q"]:
+    """What intervals draw together, by number: the queries of a class; one of unknown class is drawn by itself.
+
+    >>> drawn_together(torch.tensor([7, -1, 7, -1, 2]))
+    tensor([1, 2, 1, 3, 0])
+    """
+    alone = (int(labels.max()) + 1 if len(labels) else 0) + torch.arange(len(labels))
+    return torch.unique(torch.where(labels < 0, alone, labels), return_inverse=True)[1]
 
 
 def _relation(data: Data, metrics: str) -> Any:

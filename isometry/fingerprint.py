@@ -1,5 +1,6 @@
 """The protocol of a result: everything besides the model that its value depends on."""
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -10,11 +11,12 @@ from typing import Any
 
 import torch
 
-from isometry.component import nearest, show
+from isometry.component import fields, nearest, show
 from isometry.data import Data, loader
 from isometry.embedder import Ready, relabelled
 from isometry.evaluation import Embeddings
 from isometry.expression import parse
+from isometry.label_metric import metric_of
 
 EVALUATION = 2
 """Version of the evaluation's definitions, not of the package: raised when the same embeddings would score otherwise."""
@@ -148,7 +150,7 @@ def protocol_of(
 
     `relate`, `similarity` and `rerank` are what `isometry.evaluation.measure` was given, as text.
     """
-    data, (query, gallery) = measured.data, measured.roles()
+    metrics, data, (query, gallery) = tuple(metrics), measured.data, measured.roles()
     name = re.escape(data.name)
     return Protocol(
         data=data.name,
@@ -161,12 +163,27 @@ def protocol_of(
         size=_size(data, ready),
         queries=len(query),
         gallery=len(query if gallery is None else gallery),
-        metrics=tuple(metrics),
+        metrics=metrics,
         search=Protocol.search + (" and its class in its own sequence" if data.sequence is not None else ""),
-        relation=spelled(relate) or Protocol.relation,
+        relation=compared_by(relate, metrics) or Protocol.relation,
         similarity=spelled(similarity) or Protocol.similarity,
         rerank=rerank or Protocol.rerank,
     )
+
+
+def compared_by(relate: str, metrics: Iterable[str]) -> str:
+    """A relation as it bears on these metrics: its metric of labels, without the radius where all read distances alone.
+
+    >>> compared_by("joints", ["Recall(k=1)"]), compared_by("Joints(radius=3)", ["LabelDistance(k=1)"])
+    ('Joints()', 'Joints()')
+    """
+    metric = metric_of(parse(relate)) if relate else None
+    if metric is None:
+        return spelled(relate)
+    if all(getattr(parse(text), "needs_gaps", False) for text in metrics):
+        metric = copy.copy(metric)
+        metric.radius = fields(type(metric))["radius"].default  # type: ignore[assignment]
+    return show(metric)
 
 
 def spelled(text: str) -> str:

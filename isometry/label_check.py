@@ -1,9 +1,10 @@
 """Continuous labels looked at before anything is trained on them or measured by them."""
 
+import hashlib
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from isometry.component import show
@@ -13,7 +14,11 @@ from isometry.relations import close_targets
 from isometry.supervision import is_continuous, labels
 
 SHOWN = 3
-"""Rows that a message names."""
+"""Rows, or pairs of them, that a message names."""
+LOOKED_AT, AMONG = 256, 64
+"""How many suspicious pairs of labels are looked at; and of how many labels all pairs, where nothing makes any suspicious."""
+PIECE = 2**20
+"""Numbers of labels whose vectors are made together."""
 
 
 def check_all(data: Data, splits: Splits, relate: Any = None) -> list[str]:
@@ -30,6 +35,9 @@ def check_all(data: Data, splits: Splits, relate: Any = None) -> list[str]:
 
 def check(data: Data, relate: Any = None, part: str = "") -> list[str]:
     """What to say of the labels, in time proportional to their number; nothing where they are classes.
+
+    Equal labels are named, and different ones at distance 0: those whose vectors agree where the metric has a `bound`, else
+    those among 64 labels.
 
     Rows are counted from 1 in the order of the source: row 1 of a table is the first below its header.
 
@@ -64,9 +72,23 @@ def _check(data: Data, metric: LabelMetric, part: str) -> list[str]:
     if faults:
         _, why = next(iter(sorted(faults.items())))
         raise ValueError(f"{name}: {why} (in {_listed(data, sorted(faults))}).")
-    known = y[metric.known(y)]
-    notes = [f"{len(y) - len(known):,} of {len(y):,} labels are unknown to {metric!r}: they say nothing"]
-    return notes * (len(known) < len(y)) + _worth(known, name, metric.reads == "targets")
+    rows = metric.known(y).nonzero()[:, 0]
+    notes = [f"{len(y) - len(rows):,} of {len(y):,} labels are unknown to {metric!r}: they say nothing"]
+    notes = notes * (len(rows) < len(y)) + _worth(y[rows], name, metric.reads == "targets")
+    first = _first_equals(*y[rows].split(4096))
+    single = first == torch.arange(len(first))
+    if len(again := (~single).nonzero()[:, 0]):
+        share = (len(again) + len(first[again].unique())) / len(rows)
+        notes.append(
+            f"{share:.1%} of the labels equal another one exactly ({_pairs_of(data, rows[first[again]], rows[again])}): their "
+            "distance is 0, and losses of ratios take the least distance that they know in its place"
+        )
+    one, other = _at_zero(y, rows[single], metric)
+    if len(one):
+        notes.append(
+            f"different labels at distance 0 ({_pairs_of(data, one, other)}): {metric!r} cannot tell them apart"
+        )
+    return notes
 
 
 def _worth(y: Float[Tensor, "n t"], name: str, own: bool) -> list[str]:
@@ -81,13 +103,38 @@ def _worth(y: Float[Tensor, "n t"], name: str, own: bool) -> list[str]:
     if own and len(constant := _rows(same)) and len(y) > 1:
         listed = ", ".join(str(column + 1) for column in constant[:8]) + ", …" * (len(constant) > 8)
         notes.append(f"numbers that never vary, at these places of the label: {listed} (of {y.shape[1]})")
-    _, counts = torch.unique(y, dim=0, return_counts=True)
-    if copies := int(counts[counts > 1].sum()):
-        notes.append(
-            f"{copies / len(y):.1%} of the labels equal another one exactly: their distance is 0, and losses of ratios take the "
-            "least distance that they know in its place"
-        )
     return notes
+
+
+def _first_equals(*pieces: Float[Tensor, "n t"]) -> Int[Tensor, " n"]:
+    """For each row of the pieces, the first that equals it; NaN equals NaN here."""
+    seen: dict[bytes, int] = {}
+    rows = (row for piece in pieces for row in (piece.cpu() + 0.0).numpy())  # −0 is 0
+    found = [seen.setdefault(hashlib.blake2b(row.tobytes(), digest_size=16).digest(), i) for i, row in enumerate(rows)]
+    return torch.tensor(found, dtype=torch.int64)
+
+
+def _at_zero(y: Float[Tensor, "n t"], rows: Int[Tensor, " r"], metric: LabelMetric) -> tuple[Tensor, Tensor]:
+    """Pairs of these rows, all of different labels, whose distance is 0."""
+    pieces = rows.split(max(1, PIECE // max(1, y.shape[1])))
+    vectors = [bound.vectors for piece in pieces if (bound := metric.bound(y[piece])) is not None and bound.least > 0]
+    if len(vectors) == len(pieces):
+        first = _first_equals(*vectors)
+        again = (first != torch.arange(len(first))).nonzero()[:LOOKED_AT, 0]
+        one, other = rows[first[again]], rows[again]
+    else:
+        some = rows[:: max(1, len(rows) // AMONG)][:AMONG]
+        one, other = (some[at] for at in torch.triu_indices(len(some), len(some), 1))
+    if not len(one):
+        return one, other
+    apart = metric.gap(metric.filled(y[one])[:, None], metric.filled(y[other])[:, None])[:, 0, 0]
+    return one[apart == 0], other[apart == 0]
+
+
+def _pairs_of(data: Data, one: Int[Tensor, " p"], other: Int[Tensor, " p"]) -> str:
+    """The rows of the source that belong together: the first pairs."""
+    pairs = zip(*((data.ids[at[:SHOWN]] + 1).tolist() for at in (one, other)), strict=True)
+    return "rows " + ", ".join(f"{a} and {b}" for a, b in pairs) + ", …" * (len(one) > SHOWN)
 
 
 def _rows(mask: Tensor) -> list[int]:

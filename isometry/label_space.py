@@ -123,6 +123,14 @@ def _ranks(x: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
     return (size.cumsum(0) - (size - 1) / 2)[group].double()
 
 
+def _first_direction(x: Float[Tensor, "n t"]) -> Float[Tensor, " t"]:
+    """The direction in which rows vary most, without anything random; its largest entry is positive."""
+    wide = x.shape[1] > len(x)
+    most = torch.linalg.eigh(x @ x.mT if wide else x.mT @ x)[1][:, -1]
+    turn = torch.nn.functional.normalize(x.mT @ most if wide else most, dim=0)
+    return turn * torch.sign(turn[turn.abs().argmax()])
+
+
 def _axis(y: Float[Tensor, "n t"]) -> tuple[Int[Tensor, " n"], tuple[str, ...], str]:
     """Ten groups of equal size along the first principal component of the labels, or along the label where it is one number."""
     filled = torch.where(y.isfinite(), y, 0).double()
@@ -130,8 +138,7 @@ def _axis(y: Float[Tensor, "n t"]) -> tuple[Int[Tensor, " n"], tuple[str, ...], 
         value, axis = filled[:, 0], "the label"
     else:
         centred = filled - filled.mean(0)
-        turn = torch.pca_lowrank(centred[:: max(1, len(y) // 5000)], q=min(6, *y.shape), center=False)[2]
-        turn = turn[:, 0] * torch.sign(turn[turn[:, 0].abs().argmax(), 0])
+        turn = _first_direction(centred[:: max(1, len(y) // 2000)])
         value = centred @ turn
         share = float(value.square().sum() / centred.square().sum().clamp_min(1e-30))
         axis = f"the first principal component of the labels ({share:.0%} of their variance)"

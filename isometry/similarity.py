@@ -24,10 +24,12 @@ class Similarity(Protocol):
 
 
 class Plain:
-    """A similarity without knobs."""
+    """A similarity without knobs. `distance`: whether minus it is a distance, to the first power and with a gradient."""
 
-    def __init__(self, compare: Callable[..., Tensor], embed: Callable[..., Tensor], bounds: tuple[float, float]):
-        self.compare, self.embed, self.bounds = compare, embed, bounds
+    def __init__(
+        self, compare: Callable[..., Tensor], embed: Callable[..., Tensor], bounds: tuple[float, float], distance: bool
+    ):
+        self.compare, self.embed, self.bounds, self.distance = compare, embed, bounds, distance
         self.__name__, self.__doc__, self.__module__ = compare.__name__, compare.__doc__, compare.__module__
         self.__wrapped__ = compare
 
@@ -38,6 +40,23 @@ class Plain:
         return self.__name__
 
 
-def similarity(*, bounds: tuple[float, float], embed: Callable[..., Tensor] = lambda z: z) -> Callable[..., Plain]:
-    """Marks a comparison as a similarity; `embed` is applied to every row beforehand."""
-    return lambda compare: Plain(compare, embed, bounds)
+def similarity(
+    *, bounds: tuple[float, float], embed: Callable[..., Tensor] = lambda z: z, distance: bool | None = None
+) -> Callable[..., Plain]:
+    """Marks a comparison as a similarity; `embed` is applied to every row beforehand.
+
+    `distance` says whether minus it is a distance: by default where it ends at 0.
+    """
+    return lambda compare: Plain(compare, embed, bounds, bounds[1] == 0 if distance is None else distance)
+
+
+def refuse_all_but_distances(similarity: Similarity, who: str) -> None:
+    """For losses that raise a distance of embeddings to a power of their own.
+
+    Raises:
+        ValueError: for a similarity that is not minus a distance, or minus one that is squared already.
+    """
+    if not getattr(similarity, "distance", similarity.bounds[1] == 0):
+        raise ValueError(
+            f"{who} raises distances to powers, and {similarity!r} is not minus one: take chord or euclidean."
+        )

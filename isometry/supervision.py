@@ -1,13 +1,15 @@
 """What the labels of a run say of pairs: one relation, named once, for training, mining, selection and evaluation."""
 
+from dataclasses import MISSING
 from typing import Any
 
 from torch import Tensor, nn
 
-from isometry.component import default_text, fields, show
+from isometry.component import Component, default_text, fields, show
 from isometry.data import Data
 from isometry.expression import parse
 from isometry.label_metric import metric_of
+from isometry.scheme import relations
 
 SELECTED_BY = "MAPAtR()"
 """What selects the best weights where labels are classes, sets or paths."""
@@ -79,6 +81,53 @@ def give(to: nn.Module, relate: Any) -> None:
         if field is not None and show(part.relate) == default_text(field):
             delattr(part, "relate")  # a module cannot take the place of a function, nor a function that of a module
             part.relate = relate
+
+
+def refuse_classless(data: Data, relate: Any) -> None:
+    """Refuses a relation of classes where labels are numbers alone.
+
+    Raises:
+        ValueError: for such a relation.
+    """
+    reads_classes = relate is not None and metric_of(relate) is None and getattr(relate, "reads", "labels") == "labels"
+    if reads_classes and data.targets is not None and not len(data.present()):
+        raise ValueError(
+            f"{show(relate)} reads classes, and the labels of {data.name} are numbers: choose a relation such as "
+            "'close_targets', or name a column of classes (label)."
+        )
+
+
+def refuse_unfit(data: Data, loss: str, relate: Any) -> None:
+    """Refuses a loss or a relation that reads classes where labels are numbers.
+
+    Raises:
+        ValueError: for such a loss or relation.
+    """
+    if data.targets is None:
+        return
+    refuse_classless(data, relate)
+    built = parse(loss, num_classes=2, dim=2048)  # built to be looked at; as wide as any prefix that it may name
+    give(built, relate)
+    for part in built.modules():
+        numbers = hasattr(part, "relate") and (metric_of(part.relate) is not None or not len(data.present()))
+        if numbers and any(_has_vectors(inner) for inner in part.modules()):
+            raise ValueError(
+                f"{loss} has a vector for each class, and the labels of {data.name} are numbers: choose a loss over pairs, "
+                "such as LogRatio()."
+            )
+    for found in relations(built):
+        refuse_classless(data, found)
+
+
+def _has_vectors(part: nn.Module) -> bool:
+    """Whether it cannot be built without the number of classes."""
+    field = fields(type(part)).get("num_classes") if isinstance(part, Component) else None
+    return field is not None and field.default is MISSING
+
+
+def width(data: Data) -> int:
+    """How many numbers a continuous label has; 0 where there are none."""
+    return 0 if data.targets is None else data.targets.shape[1]
 
 
 def is_continuous(data: Data, relate: Any = None) -> bool:

@@ -226,14 +226,14 @@ class Training:
         self.write(row)
         self.accelerator.log({f"validation/{name}": float(r) for name, r in found.items()}, step=self.step)
         self.show({**row, "total": self.total})
-        classes = not supervision.is_continuous(held, relate)
-        if classes and self.config.geometry and self.accelerator.is_main_process:
+        if self.config.geometry and self.accelerator.is_main_process and not supervision.is_continuous(held, relate):
             seen = diagnostics.row(ready, self.splits, self.config.geometry, workers=self.config.workers)
             self.write({"step": self.step, "geometry": seen})
         if value > self.best:
             self.best, self.best_step = value, self.step
             if self.accelerator.is_main_process:
-                ready.note = {"step": self.step, "validation": row["validation"], "similarity": self.config.similarity}
+                ready.note = {"step": self.step, "validation": row["validation"]}
+                ready.note |= {"similarity": self.config.similarity, "numbers": supervision.width(held)}
                 ready.save(self.folder)
         self.save()
         self.plain.train()

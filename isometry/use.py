@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from isometry.evaluation import embed as embed_data
 from isometry.expression import parse
 from isometry.fingerprint import protocol_of
 from isometry.label_check import check
+from isometry.label_metric import metric_of
 from isometry.metrics.metric import Metric
 from isometry.protocols.coded import evaluate_coded
 from isometry.protocols.results import Results
 from isometry.queries import Measured, write_queries
 from isometry.run import CONFIG, METRICS, as_json, write_report
-from isometry.supervision import is_continuous, measured_by, relation
+from isometry.supervision import is_continuous, measured_by, refuse_classless, relation, width
 
 PARTS = ("train", "validation", "test", "all")
 
@@ -35,7 +37,7 @@ def evaluate(
     data: Any = "",
     *,
     metrics: str = "",
-    label: str = "label",
+    label: str = "",
     label_columns: str = "",
     part: str = "",
     relate: str = "",
@@ -49,10 +51,11 @@ def evaluate(
     """Measures a run on any data: `{"test": {metric: {value, low, high}}, …}`; with `out`, writes it and a report there.
 
     Without `data`, the run's own, and its test part; other data are measured whole, or their test part if they name one.
-    `relate` is a relation of labels, and `similarity` what embeddings are compared by: those of the run unless named (its
-    relation only for its own data). `label` and `label_columns` name the columns of a table. What `rerank` (re-rankings)
-    and `codes` name is measured besides, under "reranked" and "codes"; "macro" has every class counting alike, and
-    "categories" the data's own groups.
+    `label` and `label_columns` name the columns of a table; of the run's own data, its test pictures are measured whatever
+    the columns. `relate` is a relation of labels, and `similarity` what embeddings are compared by: those of the run unless
+    named, its relation where labels have as many numbers as its own ("labels compared by" says which). What `rerank`
+    (re-rankings) and `codes` name is measured besides, under "reranked" and "codes"; "macro" has every class counting
+    alike, and "categories" the data's own groups.
 
     Raises:
         ValueError, OSError: for what cannot be read or scored.
@@ -64,15 +67,21 @@ def evaluate(
     if out is not None and out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} exists and is not empty: name another folder with --out.")
     own = not isinstance(data, Data) and (data == "" or data == chosen.data)
-    if own:
-        label, label_columns, relate = chosen.label, chosen.label_columns, relate or chosen.relate
-    elif label_columns:
-        relate = relate or "close_targets"
+    columns = (chosen.label, chosen.label_columns) if own and not (label or label_columns) else (label, label_columns)
+    same = own and columns == (chosen.label, chosen.label_columns)
     similarity = similarity or ready.note.get("similarity", Config.similarity)
-    items = read(chosen.data if own else data, label=label, label_columns=label_columns)
+    items = read(chosen.data if own else data, label=columns[0], label_columns=columns[1])
+    relate = relate or (chosen.relate if same else inherited(chosen, ready.note.get("numbers"), items, columns[1]))
+    refuse_classless(items, relation(relate))
     check(items, relation(relate))
     part = part or ("test" if own or "test" in (items.split or ()) else "all")
-    items, rule = chosen_part(items, part, chosen.seed)
+    if own and not same:
+        kept, rule = chosen_part(
+            read(chosen.data, label=chosen.label, label_columns=chosen.label_columns), part, chosen.seed
+        )
+        items = items.select(torch.isin(items.ids, kept.ids))
+    else:
+        items, rule = chosen_part(items, part, chosen.seed)
     embedded = embed_data(ready, items, workers=workers, strict=strict)
     metrics = metrics or _metrics(chosen.metrics, items, relate)
     results = measure(embedded, metrics, relate=relate, similarity=similarity)
@@ -83,6 +92,7 @@ def evaluate(
         **besides(embedded, metrics, rerank, codes),
         "fingerprint": protocol.fingerprint(),
         "protocol": protocol.as_json(),
+        "labels compared by": relate or ("close_targets" if is_continuous(items) else ""),
         "settings": dataclasses.asdict(chosen) if known else None,
         "counts": {"test": len(embedded.data)},
     }
@@ -94,9 +104,33 @@ def evaluate(
     return found
 
 
+def inherited(chosen: Config, numbers: int | None, items: Data, columns: str) -> str:
+    """The relation of a run for other labels, where it fits them; else what the data say themselves, as text.
+
+    `numbers` is how many a label of the run has (None: an older run, which does not say); `columns` are those asked for.
+    """
+    own = items.relate or ("close_targets" if columns else "")
+    metric = metric_of(relation(chosen.relate))
+    if metric is None or metric.labels(items) is None:
+        return own
+    if metric.reads != "targets" or numbers == width(items) or (numbers is None and columns == chosen.label_columns):
+        return chosen.relate
+    before = chosen.relate if numbers is None else f"{chosen.relate} of {numbers} numbers"
+    warnings.warn(
+        f"The run compares labels by {before}, and those of {items.name} have {width(items)}: they are compared by "
+        f"{own or 'close_targets'}. Name another with relate.",
+        stacklevel=3,
+    )
+    return own
+
+
 def _metrics(own: str, data: Data, relate: str) -> str:
-    """The run's metrics, unless it was of classes and the labels here are at a distance."""
-    return measured_by() if own == Config.metrics and is_continuous(data, relation(relate)) else own
+    """The run's metrics, unless they are of classes and the labels here are at a distance, or the other way round."""
+    if is_continuous(data, relation(relate)):
+        return measured_by() if own == Config.metrics else own
+    read = parse(own)
+    of_gaps = all(getattr(metric, "needs_gaps", False) for metric in (read if isinstance(read, tuple) else (read,)))
+    return Config.metrics if of_gaps else own
 
 
 def views(embedded: Embeddings, results: Results) -> dict[str, Any]:
@@ -164,7 +198,7 @@ def embed(
     data: Any,
     out: Path,
     *,
-    label: str = "label",
+    label: str = "",
     label_columns: str = "",
     workers: int = -1,
     strict: bool = False,

@@ -36,9 +36,9 @@ LAYERS = (
     ("report", "fingerprint", "diagnostics"),
     ("queries", "label_space"),
     ("run",),
-    ("training",),
+    ("training", "bundle"),
     ("use", "api", "comparison"),
-    ("bench",),
+    ("bench", "commands"),
     ("show", "cli"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -8,7 +8,7 @@ import torch
 
 from isometry.data import read, split
 from isometry.label_check import check, check_all
-from isometry.relations import Joints, label_tree
+from isometry.relations import By, Captions, Circular, GivenDistances, Joints, label_tree
 
 
 def data(targets):
@@ -80,7 +80,36 @@ def test_places_that_never_vary_and_copies_are_noted():
     notes = check(data(targets))
     assert len(notes) == 2
     assert notes[0] == "numbers that never vary, at these places of the label: 2 (of 4)"
-    assert notes[1].startswith("20.0% of the labels equal another one exactly")
+    assert notes[1].startswith("20.0% of the labels equal another one exactly (rows 4 and 9): ")
+
+
+def test_of_many_copies_the_first_are_named():
+    targets = poses(n=12)
+    targets[6:11] = targets[:1]
+    (note,) = check(data(targets))
+    assert note.startswith("50.0% of the labels equal another one exactly (rows 1 and 7, 1 and 8, 1 and 9, …): ")
+
+
+@pytest.mark.parametrize(
+    ("relate", "targets"),
+    [
+        (Circular(period=24), [[1.0], [24.0], [5.0], [0.0], [7.0], [48.0]]),
+        (Captions(dim=2), [[1.0, 0, 0, 1], [1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1], [1, 1, 0, 1], [2, 0, 3, 0]]),
+        (By(distance=lambda a, b: (a.abs() - b.abs().T).abs()), [[1.0], [2], [-3], [-2], [5], [2]]),
+    ],
+)
+def test_different_labels_at_distance_0_are_named(relate, targets):
+    """24 h and 0 h; sentences in another order, or twice as long; what a function of yours does not see."""
+    notes = [note for note in check(data(targets), relate) if note.startswith("different labels at distance 0 (")]
+    said = {Circular: "rows 2 and 4, 2 and 6", Captions: "rows 1 and 3, 2 and 6", By: "rows 2 and 4"}[type(relate)]
+    assert notes == [f"different labels at distance 0 ({said}): {relate!r} cannot tell them apart"]
+
+
+def test_a_matrix_that_puts_different_items_in_one_place_is_noted():
+    apart = 1 - torch.eye(5)
+    apart[1, 3] = apart[3, 1] = 0
+    (note,) = check(data(poses(n=5)), GivenDistances(matrix=apart))
+    assert note.startswith("different labels at distance 0 (rows 2 and 4): ")
 
 
 def test_a_relation_of_labels_that_are_not_there_is_refused():

@@ -22,7 +22,7 @@ from isometry.bench.findings import CONCATENATED, SEPARATED
 from isometry.bench.recipe_parts import is_graded
 from isometry.bench.shelf import Shelf
 from isometry.bench.study import device
-from isometry.evaluation import Embeddings
+from isometry.evaluation import Embeddings, drawn_together
 from isometry.expression import parse
 from isometry.fingerprint import EVALUATION
 from isometry.metrics.statistic import Statistic
@@ -261,7 +261,7 @@ def groups(study: "Study", z: Tensor, classes: Int[Tensor, " q"]) -> Int[Tensor,
     if not is_graded(study.recipe.relate) or not len(study.test.present()):
         return classes
     query, _ = Embeddings(z, study.test).roles()
-    return study.test.labels[query].unique(return_inverse=True)[1]
+    return drawn_together(study.test.labels[query])
 
 
 def stacked(arrays: Iterable[np.ndarray]) -> Float[Tensor, "n s"]:

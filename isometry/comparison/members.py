@@ -122,7 +122,9 @@ def refuse_unlike(first: Member, other: Member) -> None:
         raise ValueError(f"{first.folder} and {other.folder} cannot stand in one table: {why}.{hint}")
     for name in ("id", "label"):
         if first.queries.table[name].tolist() != other.queries.table[name].tolist():
-            raise ValueError(f"{first.folder} and {other.folder} have other queries: was a file changed by hand?")
+            raise ValueError(
+                f"{first.folder} and {other.folder} have other queries, or draw others together: measure an older one again."
+            )
 
 
 def grouped(members: list[Member]) -> list[Group]:

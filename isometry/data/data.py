@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from isometry.data.images import Images
@@ -32,7 +32,8 @@ class Data:
         hierarchy: the label path, root first, numbered level by level (a node's number stands for its whole path);
             −1 unknown.
         levels: what the columns of `hierarchy` are called.
-        targets: continuous labels. multi: sets of labels, a column for each of `tags`.
+        targets: continuous labels, float32, or float64 where that would lose digits that tell them apart.
+        multi: sets of labels, a column for each of `tags`.
         category: a coarser group, named in `categories`, that results are also given for.
         sequence: camera or shot; a protocol may leave out matches from the query's own.
         judged: for queries whose matches are listed and not told by class: ids of gallery images by what they are to
@@ -40,6 +41,7 @@ class Data:
         paths: the files, as the source writes them.
         captions: what is said of each image, in words: none, one or several sentences.
         notes: what was left out or looked odd when it was read, a line each.
+        relate: the relation that compares these labels unless another is named, as text.
     """
 
     images: Images
@@ -52,7 +54,7 @@ class Data:
     is_gallery: Bool[Tensor, " n"] | None = None
     hierarchy: Int64[Tensor, "n levels"] | None = None
     levels: tuple[str, ...] = ()
-    targets: Float32[Tensor, "n t"] | None = None
+    targets: Float[Tensor, "n t"] | None = None
     multi: Bool[Tensor, "n tags"] | None = None
     tags: tuple[str, ...] = ()
     category: Int64[Tensor, " n"] | None = None
@@ -62,6 +64,7 @@ class Data:
     paths: tuple[str, ...] | None = None
     captions: tuple[tuple[str, ...], ...] | None = None
     notes: tuple[str, ...] = ()
+    relate: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.images)

@@ -28,7 +28,7 @@ def is_hub(source: Any) -> bool:
     return hasattr(source, "column_names") and (hasattr(source, "features") or isinstance(source, dict))
 
 
-def read_hub_name(source: str, label: str = "label", label_columns: str = "") -> Data:
+def read_hub_name(source: str, label: str = "", label_columns: str = "") -> Data:
     """Reads "owner/name", "owner/name:config", "owner/name@split" or "owner/name:config@split", or a folder that
     `save_to_disk` has written.
 
@@ -52,7 +52,7 @@ def read_hub_name(source: str, label: str = "label", label_columns: str = "") ->
     return read_hub(table, label, folder.name if folder.is_dir() else name, label_columns)
 
 
-def read_hub(source: Any, label: str = "label", name: str = "", label_columns: str = "") -> Data:
+def read_hub(source: Any, label: str = "", name: str = "", label_columns: str = "") -> Data:
     """Reads a table, or a dict of tables that are parts of one data set.
 
     The pictures are the column of type `Image`; where there are several, the one called image, img, …. Labels are the
@@ -79,7 +79,10 @@ def read_hub(source: Any, label: str = "label", name: str = "", label_columns: s
         if len(tables) > 1:
             raise ValueError(f"{name} has no column of type Image: {shown(first)}. Cast one: cast_column(…, Image()).")
         return read_dataset(first)
-    levels = [] if label_columns and label == "label" else classes_in(first, label, name)
+    if label_columns and label in ("", "label"):  # the latter is also what older settings say where none was named
+        levels = [column for column in first.column_names if column == label]
+    else:
+        levels = classes_in(first, label or "label", name)
     spoken = next((c for c in CAPTIONS if c in first.column_names and c not in levels), None)
     captions = captions_of(tables, spoken) if spoken else None
     if not levels and captions is None and not label_columns:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isometry.data.targets import as_precise_as_needed
+
 UNKNOWN = ("", "-1")
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -67,10 +69,11 @@ def label_sets(sets: Sequence[Sequence[str]]) -> Labels:
 
 def continuous(values: Any) -> Labels:
     """Targets `[n t]`: there are no classes, and every label is −1."""
-    targets = torch.as_tensor(np.asarray(values, dtype=np.float64)).to(torch.float32)
-    targets = targets[:, None] if targets.ndim == 1 else targets
-    if targets.ndim != 2:
-        raise ValueError(f"Continuous labels are finite numbers, [n] or [n t]; got {list(targets.shape)}.")
+    table = np.array(values, dtype=np.float64)
+    table = table[:, None] if table.ndim == 1 else table
+    if table.ndim != 2:
+        raise ValueError(f"Continuous labels are finite numbers, [n] or [n t]; got {list(table.shape)}.")
+    targets = torch.from_numpy(as_precise_as_needed(table))
     if len(bad := (~torch.isfinite(targets).all(1)).nonzero()[:, 0].tolist()):
         rows = ", ".join(str(row + 1) for row in bad[:3]) + (", …" if len(bad) > 3 else "")
         raise ValueError(

@@ -104,6 +104,7 @@ def read_poses() -> Data:
         category=drawn.actions,
         categories=tuple(ACTIONS),
         paths=tuple(f"figure {i}" for i in range(count)),
+        relate="joints",
     )
 
 

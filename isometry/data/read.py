@@ -1,6 +1,7 @@
 """One door for every kind of data."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from isometry.data.web import read_web
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 
 
-def read(source: Any, *, strict: bool = False, label: str = "label", label_columns: str = "") -> Data:
+def read(source: Any, *, strict: bool = False, label: str = "", label_columns: str = "") -> Data:
     """Reads labelled pictures from whatever they are in.
 
     Args:
@@ -35,8 +36,10 @@ def read(source: Any, *, strict: bool = False, label: str = "label", label_colum
             `Data`.
         strict: open every file (its header, not all of its pixels), and stop at one that is no picture. Otherwise such
             files are met, reported and left out when they are loaded.
-        label: the column of a table that holds the label; several, root first, for a path in a tree.
-        label_columns: columns of a table that are one continuous label, such as "x0:x27" or "lat,lon".
+        label: the column of a table that holds the label (unless named: `label`, or what is called like one); several, root
+            first, for a path in a tree.
+        label_columns: columns of a table that are one continuous label, such as "x0:x27" or "lat,lon". There are classes
+            besides only where `label` names their column.
 
     >>> import numpy as np
     >>> read((np.zeros((4, 8, 8), np.uint8), [5, 5, 7, 7])).classes
@@ -46,7 +49,7 @@ def read(source: Any, *, strict: bool = False, label: str = "label", label_colum
         FileNotFoundError: for a folder or file that is not there, with the nearest name that is.
         ValueError: for data that cannot be understood.
     """
-    data = _read_columns(source, label, label_columns) if label_columns else _read(source, label)
+    data = _read_columns(source, label, label_columns) if label_columns else _read(source, label or "label")
     if strict and isinstance(data.images, Paths):
         check_files(data.images)
     return data
@@ -57,7 +60,7 @@ def _read(source: Any, label: str) -> Data:
         return source
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source)
-        return DRAWN[text]() if text in DRAWN else _read_text(text, label)
+        return _drawn(text) if text in DRAWN else _read_text(text, label)
     if type(source).__module__.split(".")[0] == "pandas":
         return read_table(source, label)
     if is_hub(source):
@@ -70,8 +73,21 @@ def _read(source: Any, label: str) -> Data:
     raise ValueError(f"Data are 'glyphs', {kinds}; got {type(source).__name__}.")
 
 
+def _drawn(name: str) -> Data:
+    if Path(name).exists():
+        warnings.warn(
+            f"{name!r} are the drawn pictures, and not what is called so here: that is './{name}' or 'folder:{name}'.",
+            stacklevel=4,
+        )
+    return DRAWN[name]()
+
+
 def _read_columns(source: Any, label: str, label_columns: str) -> Data:
     """A table with a continuous label."""
+    if not all(part.strip() for part in label_columns.split(",")):
+        raise ValueError(
+            f"label_columns={label_columns!r} has an empty name: write columns of numbers, such as 'x0:x27' or 'lat,lon'."
+        )
     if type(source).__module__.split(".")[0] == "pandas":
         return read_table(source, label, label_columns)
     if is_hub(source):
@@ -82,7 +98,7 @@ def _read_columns(source: Any, label: str, label_columns: str) -> Data:
     path = Path(text).expanduser()
     if text and path.suffix.lower() in TABLES and path.is_file():
         return read_table(path, label, label_columns)
-    data = _read(source, label)
+    data = _read(source, label or "label")
     raise ValueError(
         f"label_columns={label_columns!r} names columns of a table, and {data.name} is none: leave it out."
     )

@@ -104,6 +104,7 @@ def read_rooms() -> Data:
         category=types(drawn.maps),
         categories=TYPES,
         paths=tuple(f"room {i}" for i in range(count)),
+        relate="layouts",
     )
 
 

@@ -40,7 +40,7 @@ BOX = ("x_1", "y_1", "x_2", "y_2")
 TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
 
 
-def read_table(source: "Path | DataFrame", label: str = "label", label_columns: str = "") -> Data:
+def read_table(source: "Path | DataFrame", label: str = "", label_columns: str = "") -> Data:
     """Reads a table. Columns: `path`, `label`, and optionally `split`, `is_query`, `is_gallery`, `category`,
     `sequence` and the box `x_1 x_2 y_1 y_2` (left, right, top, bottom) that is cut out.
 
@@ -50,7 +50,7 @@ def read_table(source: "Path | DataFrame", label: str = "label", label_columns: 
     gallery mean test, with the role. Other names that are understood: image, file, filepath, img_path; class,
     target, pid, id; subset, fold; camera, camid. Paths are relative to the table's folder, or to the working folder
     for a DataFrame. `label_columns="x0:x27"` makes these columns one continuous label, whole numbers too; there are
-    classes then only where `label` names another column than its default.
+    classes then only where `label` names their column.
 
     Raises:
         ValueError: for a column that is missing or holds what it cannot hold.
@@ -87,7 +87,7 @@ def read_table(source: "Path | DataFrame", label: str = "label", label_columns: 
         categories=grouped.classes if grouped else (),
         sequence=class_ids(sequence).labels if sequence else None,
         paths=tuple(paths),
-        **(labels or labels_of(frame, columns, label, name))._asdict(),
+        **(labels or labels_of(frame, columns, label or "label", name))._asdict(),
     )
 
 
@@ -126,9 +126,9 @@ def columns_of(frame: "DataFrame", columns: dict[str, str], label: str, label_co
     meant = columns_meant(label_columns, [str(column) for column in frame.columns], name)
     own = dict(zip(map(str, frame.columns), frame.columns, strict=True))
     targets = targets_in({column: frame[own[column]].tolist() for column in meant}, name)
-    if label == "label":
-        return continuous(targets)
     rest = {short: column for short, column in columns.items() if column not in meant}
+    if not label or (label == "label" and label not in rest):  # what older settings say where none was named
+        return continuous(targets)
     return labels_of(frame, rest, label, name)._replace(targets=targets)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from isometry.label_metric import LabelMetric
 from isometry.label_neighbours.distinct import distinct, handed_out
 from isometry.label_neighbours.lists import Index, Labels, proven
-from isometry.label_neighbours.neighbours import Neighbours, kept, open_neighbours
+from isometry.label_neighbours.neighbours import Neighbours, kept, open_neighbours, own_folder
 from isometry.ops.memory import in_bytes
 
 EXACT = 20_000
@@ -45,7 +45,8 @@ def label_neighbours(
     Args:
         labels: `[n t]`, `[n]`, or what else the metric reads; may be memory-mapped.
         folder: where to keep them, memory-mapped; what lies there is used if it was made from the same, else replaced. A
-            metric is told by its text: one of a function of yours that has changed since is not noticed.
+            metric is told by its `mark`: what a function of yours found is always found anew. Nothing but such lists is
+            replaced.
         exact: whether lists must be proven; by default for up to 20,000 distinct labels.
         recall: the share of true neighbours that an index aims at. It looks into 64 cells at most, so that labels of many
             independent dimensions may stay below it: the result says so.
@@ -56,29 +57,26 @@ def label_neighbours(
     [[1, 2], [2, 3], [1, 3], [2, 1]]
 
     Raises:
-        ValueError: for k below 1, a share that is none, or labels that the metric does not read.
+        ValueError: for k below 1, a share that is none, labels that the metric does not read, or a folder of other things.
     """
     if k < 1 or not 0 < recall <= 1 or len(labels) == 0:
         raise ValueError(
             f"k is 1 or more, recall in (0, 1], labels some; got k={k}, recall={recall:g}, {len(labels)} labels."
         )
-    mark = fingerprint(labels, metric, k, exact=exact, recall=recall, seed=seed)
-    home = None if folder is None else Path(folder)
-    if home is not None:
+    content = hash_of(labels)
+    mark = _told(content, metric, k, exact, recall, seed)
+    about = {"metric": repr(metric), "n": len(labels), "k": k, "labels": content, "fingerprint": mark}
+    if folder is not None:
         with suppress(FileNotFoundError, ValueError):
-            return open_neighbours(home, mark)
-        if home.exists() and (
-            not home.is_dir() or {path.name for path in home.iterdir()} - {"nn_idx.npy", "nn_dist.npy", "about.json"}
-        ):
-            raise ValueError(f"{home} holds other things than neighbours: name a new or empty folder.")
+            return open_neighbours(folder, mark)
+        folder = own_folder(folder, about)
     y = metric.prepared(_tensor(labels)).detach().cpu()
     groups = distinct(y, metric.known(y).numpy().nonzero()[0])
     of = Labels(groups.labels, metric, k, in_bytes(memory))
     prove = len(of.y) <= EXACT if exact is None else exact
     prove = prove or importlib.util.find_spec("faiss") is None or len(of.y) < 3
     index = None if prove else Index(of, recall, seed)
-    about = {"metric": repr(metric), "n": len(y), "k": k, "distinct": len(of.y), "fingerprint": mark}
-    with kept(home, len(y), k, about) as (write, close):
+    with kept(folder, len(y), k, {**about, "distinct": len(of.y)}) as (write, close):
         for found in proven(of) if index is None else index.lists():
             rows, lists, gaps = (part.numpy() for part in found)
             for block in handed_out(groups, rows, lists, gaps, k):
@@ -94,13 +92,24 @@ def fingerprint(
     exact: bool | None = None,
     recall: float = 0.95,
     seed: int = 0,
-) -> str:
-    """What tells neighbours made from these labels in this way from all others, as text."""
+) -> str | None:
+    """What tells neighbours made from these labels in this way from all others, as text; None where nothing tells the metric."""
+    return _told(hash_of(labels), metric, k, exact, recall, seed)
+
+
+def hash_of(labels: Tensor | np.ndarray) -> str:
+    """What tells labels from all others, as text: their kind, shape and content."""
     values = _tensor(labels)
-    digest = hashlib.sha256(repr((repr(metric), k, exact, recall, seed, values.dtype, tuple(values.shape))).encode())
+    digest = hashlib.sha256(f"{values.dtype} {tuple(values.shape)}".encode())
     for start in range(0, len(values), 2**16):
         digest.update(np.ascontiguousarray(values[start : start + 2**16].cpu().numpy()).tobytes())
     return digest.hexdigest()[:32]
+
+
+def _told(content: str, metric: LabelMetric, k: int, exact: bool | None, recall: float, seed: int) -> str | None:
+    mark = metric.mark()
+    said = repr((content, mark, k, exact, recall, seed)).encode()
+    return None if mark is None else hashlib.sha256(said).hexdigest()[:32]
 
 
 def _tensor(labels: Tensor | np.ndarray) -> Tensor:

@@ -40,17 +40,15 @@ def proven(of: Labels) -> Iterator[Found]:
     A list is proven when its last distance lies below least·‖v − w‖ᵖ of the shortlist's last candidate, which no label left
     out can fall below. A shortlist that proves less than half of a trial is not made.
     """
-    left, bound = torch.arange(len(of.y)), of.metric.bound(of.y)
-    for width in (4 * of.k + 4, 32 * of.k + 32):
-        if bound is None or bound.least <= 0 or width * DENSE >= len(of.y) or not len(left):
+    left = torch.arange(len(of.y))
+    widths = [width for width in (4 * of.k + 4, 32 * of.k + 32) if width * DENSE < len(of.y)]
+    bound = of.metric.bound(of.y) if widths else None
+    vectors, error = (of.y, 0.0) if bound is None else centred(bound)
+    for width in widths:
+        if bound is None or bound.least <= 0 or not len(left):
             break
-        vectors, error = centred(bound)
-        if (
-            _shortlisted(of, bound, vectors, error, left[:: max(1, len(left) // TRIED)].contiguous(), width)[1]
-            .float()
-            .mean()
-            < 0.5
-        ):
+        tried = left[:: max(1, len(left) // TRIED)].contiguous()
+        if _shortlisted(of, bound, vectors, error, tried, width)[1].float().mean() < 0.5:
             continue
         missing = []
         for rows in left.split(ROWS * 16):
@@ -159,9 +157,11 @@ def landmarks(of: Labels, turn: torch.Generator) -> Float32[Tensor, "u m"]:
 
 
 def centred(bound: Bound) -> tuple[Float32[Tensor, "u d"], float]:
-    """A bound's vectors around their mean, and how far rounding may have moved two of them apart."""
-    moved = (bound.vectors - bound.vectors.double().mean(0).to(bound.vectors.dtype)).float()
-    return moved.contiguous(), float(2.0**-21 * torch.linalg.vector_norm(moved, dim=1).max())
+    """A bound's vectors around their mean, and how far rounding, here and when they were made, may have moved two apart."""
+    given = bound.vectors
+    moved = (given - given.mean(0, dtype=torch.float64).to(given.dtype)).float().contiguous()
+    made = 2 * torch.finfo(given.dtype).eps * float(torch.linalg.vector_norm(given, dim=1).max())
+    return moved, made + float(2.0**-21 * torch.linalg.vector_norm(moved, dim=1).max())
 
 
 def _shortlisted(
@@ -172,7 +172,7 @@ def _shortlisted(
         vectors[rows], vectors, width, ids_q=rows, ids_g=ids, similarity=minus_distance, memory=of.memory
     )
     found = reranked(of, rows, candidates)
-    unseen = bound.least * (-near[:, -1] * (1 - NEAR) - error).clamp_min(0) ** bound.power
+    unseen = bound.least * (-near[:, -1] * (1 - NEAR) - error).clamp_min(0) ** bound.power - bound.error
     return found, found[2][:, -1] * (1 + NEAR) < unseen
 
 

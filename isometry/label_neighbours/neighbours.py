@@ -1,11 +1,12 @@
 """Lists of neighbours, in memory or in a folder of memory-mapped arrays."""
 
+import errno
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +39,8 @@ class Neighbours:
         distance: `[n k]`, float32, in the unit of the label distance; infinite where there is no neighbour.
         exact: whether these are proven to be the nearest. recall: where they are not, what share of the true ones was
             found on a random sample of items.
-        about: what they were made from: the metric's text, n, k, and a fingerprint of the labels.
+        about: what they were made from: the metric's text, n, k, a hash of the labels, and a fingerprint of all; None where
+            nothing tells a metric from others. Lists that were not found from labels have neither.
     """
 
     index: np.ndarray
@@ -53,11 +55,12 @@ def index_type(n: int) -> Any:
     return np.uint32 if n < 2**32 else np.int64
 
 
-def open_neighbours(folder: Path, fingerprint: str = "") -> Neighbours:
+def open_neighbours(folder: str | Path, fingerprint: str | None = "") -> Neighbours:
     """The neighbours kept in a folder, memory-mapped.
 
     Args:
-        fingerprint: what `fingerprint()` gives for the labels at hand; those made from others are refused.
+        fingerprint: what `fingerprint()` gives for the labels at hand; those made from others are refused, and any where it
+            gave None.
 
     Raises:
         FileNotFoundError: where there are none.
@@ -67,8 +70,10 @@ def open_neighbours(folder: Path, fingerprint: str = "") -> Neighbours:
     if not (folder / ABOUT).is_file():
         raise FileNotFoundError(f"There is no {ABOUT} in {folder}: label_neighbours(…, folder=…) makes one.")
     try:
-        note = json.loads((folder / ABOUT).read_text())
-        index, distance = (np.load(folder / name, mmap_mode="r") for name in (INDEX, DISTANCE))
+        text, again, index, distance = _read(folder)
+        while again != text:  # another call put its own there meanwhile
+            text, again, index, distance = _read(folder)
+        note = json.loads(text)
         shape, version = tuple(note["shape"]), note["format"]
         if version <= FORMAT and not index.shape == distance.shape == shape:
             raise ValueError(f"{list(index.shape)} and {list(distance.shape)} where {list(shape)} were written")
@@ -79,7 +84,7 @@ def open_neighbours(folder: Path, fingerprint: str = "") -> Neighbours:
         raise ValueError(f"{folder} holds no whole neighbours ({why}): delete it, and they are found anew.") from None
     if version > FORMAT:
         raise ValueError(f"{folder} has format {version}, and this isometry reads up to {FORMAT}: upgrade isometry.")
-    if fingerprint and found.about.get("fingerprint") != fingerprint:
+    if fingerprint is None or (fingerprint and found.about.get("fingerprint") != fingerprint):
         raise ValueError(
             f"{folder} holds neighbours of other labels or another metric: {found.about}. Choose a new folder."
         )
@@ -88,15 +93,20 @@ def open_neighbours(folder: Path, fingerprint: str = "") -> Neighbours:
 
 @contextmanager
 def kept(
-    folder: Path | None, n: int, k: int, about: dict[str, Any]
+    folder: str | Path | None, n: int, k: int, about: dict[str, Any]
 ) -> Iterator[tuple[Write, Callable[[bool, Recall | None], Neighbours]]]:
     """Two functions: the first writes lists block by block, the second ends it and gives the `Neighbours`.
 
     With a folder the arrays grow beside it, under another name, and take its name when they are whole: an interrupted
-    write leaves nothing behind, and what was there stays until then.
+    write leaves nothing behind, and what was there stays until then. What the second gives are the lists that were
+    written, even where another call takes the folder at once.
+
+    Raises:
+        ValueError: for a folder that holds other things, or lists that could not be had again.
     """
-    kind = index_type(n)
-    half = None if folder is None else folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    kind, token = index_type(n), secrets.token_hex(4)
+    folder = None if folder is None else own_folder(folder, about)
+    half = None if folder is None else folder.with_name(f".{folder.name}.{os.getpid()}.{token}.part")
     try:
         index, distance = _arrays(half, (n, k), kind)
 
@@ -108,15 +118,62 @@ def kept(
                 return Neighbours(index=index, distance=distance, exact=exact, recall=recall, about=about)
             for array in (index, distance):
                 array.flush()  # type: ignore[attr-defined]
-            note = {"format": FORMAT, "shape": [n, k], "exact": exact, "recall": recall, "about": about}
+            note = {"format": FORMAT, "shape": [n, k], "exact": exact, "recall": recall, "about": about, "made": token}
             (half / ABOUT).write_text(json.dumps(note, indent=1))
-            _take_the_place(half, folder)
-            return open_neighbours(folder)
+            found = open_neighbours(half)  # stays mapped under whatever name
+            _take_the_place(half, own_folder(folder, about))
+            return found
 
         yield write, close
     finally:
         if half is not None:
             shutil.rmtree(half, ignore_errors=True)
+
+
+def own_folder(folder: str | Path, about: dict[str, Any]) -> Path:
+    """The folder's full path, where lists about this may lie: it is new or empty, or what is there could be had again."""
+    home = Path(folder).resolve()
+    if home in (Path.cwd(), Path(home.anchor)):
+        raise ValueError(
+            f"{home} would be replaced as a whole: name a folder for the lists, such as folder='neighbours'."
+        )
+    if not home.exists():
+        return home
+    try:
+        there = set(os.listdir(home))
+    except FileNotFoundError:  # another call is putting its own there
+        return home
+    except NotADirectoryError:
+        there = {home.name}
+    old = _about(home) if ABOUT in there else {}
+    if old is None:
+        return own_folder(folder, about)
+    if there and (not old or there - {INDEX, DISTANCE, ABOUT}):
+        raise ValueError(f"{home} holds other things than neighbours: name a new or empty folder.")
+    if there and old != about and ("fingerprint" not in old or "fingerprint" not in about):
+        which = "found from labels" if "fingerprint" in old else "not found from labels"
+        raise ValueError(
+            f"{home} holds neighbours that were {which}, and others would replace them: name a new folder."
+        )
+    return home
+
+
+def _about(home: Path) -> dict[str, Any] | None:
+    """What lists were made from; empty where that cannot be read, None where they have just been put elsewhere."""
+    try:
+        said = json.loads((home / ABOUT).read_text())["about"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _read(folder: Path) -> tuple[str, str, np.ndarray, np.ndarray]:
+    """What is said of lists, before they are opened and after; the lists."""
+    text = (folder / ABOUT).read_text()
+    index, distance = (np.load(folder / name, mmap_mode="r") for name in (INDEX, DISTANCE))
+    return text, (folder / ABOUT).read_text(), index, distance
 
 
 def _arrays(half: Path | None, shape: tuple[int, int], kind: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -134,16 +191,18 @@ def _arrays(half: Path | None, shape: tuple[int, int], kind: Any) -> tuple[np.nd
 
 
 def _take_the_place(new: Path, folder: Path) -> None:
-    """Renames a folder over another; what was there goes."""
+    """Renames a folder over another; the lists that were there go, and nothing else does."""
     old = new.with_name(new.name + ".old")
+    with suppress(FileNotFoundError):
+        os.rename(folder, old)
     try:
-        if folder.exists():
-            os.rename(folder, old)
         os.rename(new, folder)
-    except OSError:
-        if not (folder / ABOUT).is_file():  # another process may have put the same there meanwhile
-            if old.exists():
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # else another call put its own there meanwhile
+            with suppress(FileNotFoundError):
                 os.rename(old, folder)
             raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):
+        for name in (INDEX, DISTANCE, ABOUT):
+            (old / name).unlink(missing_ok=True)
+        old.rmdir()

@@ -13,7 +13,7 @@ from isometry.ops import label_order
 from isometry.relation import Relate, Relation
 from isometry.relations import close_targets
 from isometry.similarities import chord
-from isometry.similarity import Similarity
+from isometry.similarity import Similarity, refuse_all_but_distances
 
 
 class DenseTriplet(Loss):
@@ -43,10 +43,7 @@ class DenseTriplet(Loss):
     def __post_init__(self) -> None:
         if not 0 <= self.margin < math.inf:
             raise ValueError(f"DenseTriplet.margin is 0 or more; got {self.margin:g}.")
-        if self.similarity.bounds[1] != 0:
-            raise ValueError(
-                f"DenseTriplet squares distances, and {self.similarity!r} is not minus one: take chord or euclidean."
-            )
+        refuse_all_but_distances(self.similarity, "DenseTriplet")
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         return Cost(hinge=ratio(*label_order.hinge(sim.square(), rel.gap, rel.any, self.margin)))

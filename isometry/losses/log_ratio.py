@@ -11,7 +11,7 @@ from isometry.ops import log_ratios, masked
 from isometry.relation import Relate, Relation
 from isometry.relations import close_targets
 from isometry.similarities import euclidean
-from isometry.similarity import Similarity
+from isometry.similarity import Similarity, refuse_all_but_distances
 
 
 class LogRatio(Loss):
@@ -32,7 +32,8 @@ class LogRatio(Loss):
     tensor(1.9218)
 
     Raises:
-        ValueError: for `huber` that is not above 0, and for a negative `aligned` or `nearest`.
+        ValueError: for `huber` that is not above 0, for a negative `aligned` or `nearest`, and for a similarity that is not
+            minus a distance.
     """
 
     embedding_power: float = 2.0
@@ -41,7 +42,8 @@ class LogRatio(Loss):
     """D_y is the distance of labels to this power."""
     nearest: float = 1e-4
     """A distance below this share of its row's mean counts as that share, in both spaces: equal labels would have log 0, and two
-    coinciding embeddings an infinite gradient."""
+    coinciding embeddings an infinite gradient. Of embeddings in float32 the share is 8 √2⁻²³ = 0.28 % at least: distances come
+    from one matrix product, whose rounding keeps coinciding embeddings some 0.03 % apart, with a slope that means nothing."""
     huber: float = math.inf
     """A row costs 2/(m−1) · min_c Σ_i H(u_i − c), with H(x) = x² up to |x| = `huber` and linear beyond; e^c is the row's scale.
     At inf, c is the mean and this is the loss above. Otherwise no pair's gradient in u exceeds 4 huber/(m−1), however
@@ -55,16 +57,21 @@ class LogRatio(Loss):
     def __post_init__(self) -> None:
         if not self.huber > 0 or self.aligned < 0 or self.nearest < 0:
             raise ValueError(f"{self!r} wants huber above 0, and aligned and nearest of 0 or more.")
+        refuse_all_but_distances(self.similarity, "LogRatio")
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         powers, many = (self.embedding_power, self.label_power), masked.count(rel.any)
         spread, scale = log_ratios.spread(sim, rel.gap, rel.any, powers, self.nearest, self.huber, self.aligned > 0)
         cost = Cost(ratio=mean(2 * divide(spread, (many - 1).clamp_min(0)), where=many > 1))
         if self.aligned:
+            scale = (
+                scale if scale.device.type == "mps" else scale.double()
+            )  # its square is large, and what is left small
             cost |= Cost(scale=mean(scale, where=many > 0), square=mean(scale.square(), where=many > 0))
         return cost
 
     def finish(self, means: dict[str, Tensor]) -> Tensor:
         if not self.aligned:
             return means["ratio"]
-        return means["ratio"] + self.aligned * (means["square"] - means["scale"].square()).clamp_min(0)
+        apart = (means["square"] - means["scale"].square()).clamp_min(0)
+        return means["ratio"] + self.aligned * apart.to(means["ratio"].dtype)

@@ -10,7 +10,7 @@ from isometry.ops import masked, truth
 from isometry.relation import Relate, Relation
 from isometry.relations import close_targets
 from isometry.similarities import euclidean
-from isometry.similarity import Similarity
+from isometry.similarity import Similarity, refuse_all_but_distances
 
 
 class Ratio(Loss):
@@ -30,7 +30,7 @@ class Ratio(Loss):
     tensor(4.0625)
 
     Raises:
-        ValueError: for a `nearest` that is not above 0.
+        ValueError: for a `nearest` that is not above 0, and for a similarity that is not minus a distance.
     """
 
     embedding_power: float = 2.0
@@ -45,6 +45,7 @@ class Ratio(Loss):
     def __post_init__(self) -> None:
         if not self.nearest > 0:
             raise ValueError(f"{self!r} divides by distances as small as 0: nearest is above 0, such as 0.1.")
+        refuse_all_but_distances(self.similarity, "Ratio")
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         weight, many = truth.numbers(rel.any, sim.dtype), masked.count(rel.any)

@@ -12,10 +12,10 @@ from isometry.metrics.metric import Metric, Ranking, Ties, at_least_one
 class LabelDistance(Metric):
     """How far are the labels of the k nearest neighbours from the query's own? Lower is better.
 
-    (1/k) Σ_{i≤k} D(y, y_i), with the relation's label distance D in its own unit: pixels between poses for
-    `CloseTargets`, 1 − affinity where labels have no distance of their own. Items of unknown label are passed over, and
-    where fewer than k have a known one the mean is over those. Every query of known label is scored, also one without
-    a match.
+    (1/k) Σ_{i≤k} D(y, y_i), with the relation's label distance D in its own unit: pixels between poses for `Joints`,
+    1 − affinity where labels have no distance of their own. Items of unknown label among the first k are left out, and
+    the mean is over the others: a query is scored where there are any, also without a match, and not where all k are
+    unknown.
 
     >>> from isometry.metrics.metric import Ranking
     >>> hits, gaps = torch.tensor([[True, True, False]]), torch.tensor([[1.0, 0.0, 3.0]])

@@ -1,8 +1,8 @@
 """What a metric is: a number per query, from the order of the gallery and the count of what is relevant in it."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -62,6 +62,8 @@ class Ties:
         gain: what the items of each group are worth together, for graded metrics.
         best: as in `Ranking`; all that there are where a metric reads `ranks`.
         gap: the sum of the label distances in each group; where a metric reads `gaps`.
+        least_gaps: as in `Ranking`, beside `gap`.
+        gap_gains: for each gain of a label distance that a metric reads, by its text, its sum in each group.
     """
 
     size: Int[Tensor, "n t"]
@@ -71,6 +73,8 @@ class Ties:
     gain: Float[Tensor, "n t"] | None = None
     best: Float[Tensor, "n k"] | None = None
     gap: Float[Tensor, "n t"] | None = None
+    least_gaps: Float[Tensor, "n k"] | None = None
+    gap_gains: Mapping[str, Float[Tensor, "n t"]] = field(default_factory=dict)
 
     @property
     def start(self) -> Int[Tensor, "n t"]:
@@ -177,6 +181,11 @@ class Metric(Component):
     @abstractmethod
     def per_query(self, ranking: Ranking) -> Float[Tensor, " n"]:
         """The value of each query, float32; in [0, 1] unless the metric says otherwise."""
+
+    @property
+    def gap_gain(self) -> Callable[[Tensor], Tensor] | None:
+        """The gain of a label distance whose sums `expected` reads, where there is one."""
+        return None
 
     def expected(self, ties: Ties) -> Float[Tensor, " n"]:
         """The mean of `per_query` over all orders of equals, each as likely as the other; exact, float64."""

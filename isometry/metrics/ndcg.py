@@ -50,6 +50,10 @@ class NDCG(Metric):
     def needs_ranks(self) -> bool:
         return self.k is None and not self.gain.of_gap
 
+    @property
+    def gap_gain(self) -> Gain | None:
+        return self.gain if self.gain.of_gap else None
+
     def depth(self, relevant: int) -> int:
         return 1 if self.needs_ranks else self.places
 
@@ -64,17 +68,26 @@ class NDCG(Metric):
         return (value / self._ideal(best, ranking.relevant)).float()
 
     def expected(self, ties: Ties) -> Float[Tensor, " n"]:
-        """Each place counts the mean gain of its group. Only for gains in proportion to affinities."""
-        if self.gain.of_gap or (ties.gain is not None and not self.gain.proportional):
+        """Each place counts the mean gain of its group. Of gains of affinities, only for those in proportion to them."""
+        if self.gain.of_gap:
+            if repr(self.gain) not in ties.gap_gains or ties.least_gaps is None:
+                raise ValueError(f"{self!r} reads sums of its gains: give Ties(…, gap_gains=…, least_gaps=…).")
+            best = self.gain(ties.least_gaps[:, : self.places].double())
+            return self._mean(ties, ties.gap_gains[repr(self.gain)], best)
+        if ties.gain is not None and not self.gain.proportional:
             raise ValueError(f"{self!r} has no mean in closed form: the sum of affinities does not tell that of gains.")
         if self.k is None and ties.best is not None and bool((ties.relevant > ties.best.shape[1]).any()):
             raise ValueError(f"{self!r} compares with all gains that there are: give Ties(…, best=…) all of them.")
-        worth = (ties.hits if ties.gain is None else ties.gain).double() / ties.size.clamp_min(1)
+        return self._mean(ties, ties.hits if ties.gain is None else ties.gain, ties.best)
+
+    def _mean(self, ties: Ties, gain: Tensor, best: Tensor | None) -> Float[Tensor, " n"]:
+        """The value where every item has the mean gain of its group."""
+        worth = gain.double() / ties.size.clamp_min(1)
         start, end = ties.start.clamp_max(self.places), (ties.start + ties.size).clamp_max(self.places)
         last = int(end.max()) if end.numel() else 0
         discount = 1 / torch.log2(torch.arange(2, last + 2, dtype=torch.float64, device=end.device))
         upto = torch.nn.functional.pad(discount.cumsum(0), (1, 0))
-        return (worth * (upto[end] - upto[start])).sum(1) / self._ideal(ties.best, ties.relevant)
+        return (worth * (upto[end] - upto[start])).sum(1) / self._ideal(best, ties.relevant)
 
     def soft(self, ranking: SoftRanking) -> Float[Tensor, " n"]:
         gain = self.gain(torch.ones_like(ranking.rank) if ranking.gains is None else ranking.gains)

@@ -281,15 +281,17 @@ def ties(c: Contest, table: Whole, metrics: list[Metric]) -> Ties:
     relevant = how_many(match)
     most = int(relevant.max()) if len(relevant) else 1
     depth = min(max(one.depth(most) for one in metrics), table.sim.shape[1])
-    extra = [table.worth] if metric.graded and table.worth is not None else []
-    extra += [table.gap] if metric.needs_gaps and table.gap is not None else []
-    size, hits, sums = equals(table.sim, match, depth, [x.double() for x in extra], metric.needs_ranks)
-    made: dict[str, Tensor] = {"others": how_many(table.other)}
-    if metric.graded and table.worth is not None:
+    worth, gap = (table.worth if metric.graded else None), (table.gap if metric.needs_gaps else None)
+    of_gap = {} if gap is None else {repr(one.gap_gain): one.gap_gain(gap.double()) for one in metrics if one.gap_gain}
+    extra = [*(x.double() for x in (worth, gap) if x is not None), *of_gap.values()]
+    size, hits, sums = equals(table.sim, match, depth, extra, metric.needs_ranks)
+    made: dict[str, Any] = {"others": how_many(table.other)}
+    if worth is not None:
         width = max(1, int(relevant.max())) if metric.needs_ranks else depth
-        made["gain"], made["best"] = sums[0], table.worth.topk(width, dim=1).values
-    if metric.needs_gaps and table.gap is not None:
-        made["gap"] = sums[-1]
+        made["gain"], made["best"] = sums.pop(0), worth.topk(width, dim=1).values
+    if gap is not None:
+        made["gap"], made["least_gaps"] = sums[0], gap.topk(depth, dim=1, largest=False).values
+        made["gap_gains"] = dict(zip(of_gap, sums[1:], strict=True))
     return Ties(size, hits, relevant, **made)
 
 

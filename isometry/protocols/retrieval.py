@@ -45,6 +45,7 @@ def evaluate(
     against: tuple[Any, ...] | None = None,
     ids: Any = None,
     sequence: Any = None,
+    groups: Any = None,
     relate: Any = None,
     similarity: Any = cosine,
     rerank: Any = None,
@@ -68,6 +69,8 @@ def evaluate(
             are given on both sides or not at all. Without `against`, items that share an id are left out together.
         sequence: names the camera, or the shot, of each item: gallery items of the query's class *and* sequence are left
             out for it, as re-identification wants. −1 is none.
+        groups: what intervals draw together, a number for each query; by default its class, and each query by itself where
+            labels are numbers.
         relate: what the labels say of pairs, as for a loss: `label_tree`, `close_targets` or its text. Positives are
             matches; graded metrics weigh affinities, or label distances.
         similarity: of the catalogue, its text, or any `(z, r) -> [n m]`; larger is closer.
@@ -101,13 +104,13 @@ def evaluate(
         relate = same_class if queries.y.ndim == 1 else shared_labels
     embed, compare = geometry(similarity)
     how = Resampling(samples, confidence, seed)
-    classes = _classes(queries.y)
+    classes = _classes(queries.y) if groups is None else _groups(groups, len(queries.z))
     scores = Scores(list(ranked.values()), len(queries.z))
     if ranked:
         field = contest(queries, gallery, embed, compare, seed, relate=relate, memory=memory)
         reranking = parse(rerank) if isinstance(rerank, str) else rerank
         _score(field, scores, reranking, resume, over_ranks)
-        say_what_is_scored(scores.found, _unknown(queries.y))
+        say_what_is_scored(scores.found, _unknown(queries.y), relate)
         scores.say_what_ties_decide(list(ranked))
     found = summed_up(list(ranked), scores.value, classes, how, least=scores.least, most=scores.most)
     if len(ranked) == len(chosen):
@@ -222,6 +225,13 @@ def _classes(y: Tensor) -> Tensor:
     if y.is_floating_point():
         return torch.arange(len(y))
     return torch.unique(y.cpu(), dim=0, return_inverse=True)[1]
+
+
+def _groups(groups: Any, n: int) -> Tensor:
+    groups = torch.as_tensor(groups).cpu()
+    if groups.shape != (n,):
+        raise ValueError(f"groups are a number for each of {n} queries; got {list(groups.shape)}.")
+    return torch.unique(groups, return_inverse=True)[1]
 
 
 def _unknown(y: Tensor) -> Tensor:

@@ -6,12 +6,15 @@ import time
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from isometry import distributed
+from isometry.component import Component
+from isometry.label_metric import text_of
 from isometry.metrics.metric import Metric, Ties
 from isometry.protocols.rankings import Asked, Chunk, Contest, Whole, ties
 
@@ -82,7 +85,8 @@ class Scores:
             )
 
     def take_up(self, file: str | Path, c: Contest, share: slice) -> int:
-        """Reads what an interrupted call left in `file`; the query to go on with. Another call's file is refused."""
+        """Reads what an interrupted call left in `file`; the query to go on with. Another call's file is refused, and so is
+        a call that nothing tells from others."""
         suffix = f".{distributed.rank()}" if share.start or share.stop < len(c.q.z) else ""
         self.file, self.name = Path(f"{file}{suffix}"), _name(c, self.metrics, share)
         if not self.file.parent.is_dir():
@@ -147,10 +151,31 @@ def expected(metric: Metric, found: Ties) -> tuple[Tensor, Tensor, Tensor] | Non
 
 
 def _name(c: Contest, metrics: list[Metric], share: slice) -> str:
-    """A hash of everything that the values depend on."""
-    digest = hashlib.sha256(f"{metrics} {share} {c.compare} {c.relate} {c.lists is not None}".encode())
+    """A hash of everything that the values depend on.
+
+    Raises:
+        ValueError: where what compares, or relates labels, is told from others by nothing that outlasts the process.
+    """
+    told = [_mark(x) for x in (c.compare, c.relate)]
+    if None in told:
+        which = (c.compare, c.relate)[told.index(None)]
+        raise ValueError(
+            f"An evaluation with {which!r} cannot be told from others with functions of yours: leave out resume=…."
+        )
+    digest = hashlib.sha256(f"{metrics} {share} {told} {c.lists is not None}".encode())
     for side in (c.q,) if c.g is c.q else (c.q, c.g):
-        for x in (*side, c.turn):
+        for x in (*side, c.turn, *(c.lists or ())):
             if x is not None:
+                digest.update(f"{x.dtype} {tuple(x.shape)}".encode())
                 digest.update(np.ascontiguousarray(x.cpu().numpy()).tobytes())
     return digest.hexdigest()
+
+
+def _mark(x: Any) -> str | None:
+    """What tells a relation, or a comparison, from all others in any process; None where nothing does."""
+    if x is None or hasattr(x, "mark"):
+        return "" if x is None else x.mark()
+    if isinstance(owner := getattr(x, "__self__", x), Component):
+        return None if (said := text_of(owner)) is None else f"{said} {getattr(x, '__name__', '')}"
+    home, name = getattr(x, "__module__", ""), getattr(x, "__qualname__", "<none>")
+    return f"{home}.{name}" if home.startswith("isometry.") and "<" not in name else None

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isometry.label_metric import metric_of
+
 
 class Side(NamedTuple):
     """Queries or gallery: embeddings `[n d]`, labels int64 `[n]` or label sets bool `[n L]`, ids int64 `[n]`.
@@ -107,21 +109,24 @@ def tensor(x: Any, what: str) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)))
 
 
-def say_what_is_scored(found: Tensor, unknown: Tensor) -> None:
+def say_what_is_scored(found: Tensor, unknown: Tensor, relate: Any = None) -> None:
     """Counts the queries without a match aloud; `found` is how many matches each has, `unknown` whose class is unknown.
 
     Raises:
         ValueError: when no query has one.
     """
+    metric = metric_of(relate)
     without = found == 0
     count = int(without.sum())
-    nameless = int((without & unknown).sum())
+    nameless = f" ({int((without & unknown).sum()):,} of them of unknown class)" if metric is None else ""
     rule = "a match is another gallery item of the same class, and label −1 matches nothing"
+    if metric is not None:
+        rule = f"a match is another item of known label, no farther by label than the radius, {metric.radius:g}: {metric!r}"
     if count == len(found):
         raise ValueError(f"None of {count:,} queries has a match in the gallery ({rule}): there is nothing to score.")
     if count:
         warnings.warn(
-            f"{count:,} of {len(found):,} queries have no match in the gallery ({nameless:,} of them of unknown class) "
+            f"{count:,} of {len(found):,} queries have no match in the gallery{nameless} "
             f"and are not scored: {rule}. Means are over the other {len(found) - count:,}.",
             stacklevel=3,
         )

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from isometry.label_metric import LabelMetric
+from isometry.relation import Relation
+from isometry.relations.given_distances import known_pairs, sound
 
 
 class By(LabelMetric):
@@ -14,7 +16,7 @@ class By(LabelMetric):
 
     Made in Python only. On the command line a name stands for something of the catalogue: `By(distance=mine)` answers
     "There is no 'mine'", unless a plug-in exports `mine`. `radius` is in the unit of the function. Nothing bounds the
-    distance, so that a search for neighbours compares all pairs.
+    distance, so that a search for neighbours compares all pairs. A pair whose distance is NaN is neither positive nor negative.
 
     >>> apart = By(distance=lambda rows, cols: (rows - cols.T).abs())
     >>> apart.distances(torch.tensor([1.0, 2.0]), torch.tensor([5.0]))
@@ -22,7 +24,8 @@ class By(LabelMetric):
             [3.]])
 
     Raises:
-        ValueError: for something that is no function, or a function that gives another shape.
+        ValueError: for something that is no function, or a function that gives another shape, no floating-point numbers, or
+            distances that are negative or infinite (looked at on a processor, and not while compiling).
     """
 
     distance: Callable[[Tensor, Tensor], Tensor]
@@ -42,4 +45,10 @@ class By(LabelMetric):
                 f"By.distance gave shape {list(given.shape)} for {len(rows)} rows and {len(cols)} columns; it must be "
                 f"[{len(rows)}, {len(cols)}]: (rows [n t], cols [m t]) -> [n m]."
             )
-        return given
+        if not given.is_floating_point():
+            raise ValueError(f"By.distance gave {given.dtype}; distances are floating point: end with .to(rows.dtype).")
+        eager = given.device.type == "cpu" and not torch.compiler.is_compiling()
+        return sound(given, "By.distance") if eager else given
+
+    def forward(self, rows: Shaped[Tensor, "n ..."], cols: Shaped[Tensor, "m ..."]) -> Relation:
+        return known_pairs(super().forward(rows, cols))

@@ -66,6 +66,10 @@ class Captions(LabelMetric):
             )
         return flat
 
+    def filled(self, labels: Float[Tensor, "n t"]) -> Float[Tensor, "n t"]:
+        """As they are: a sentence with any NaN is missing, which zeros would hide."""
+        return labels
+
     def known(self, labels: Float[Tensor, "n t"]) -> Bool[Tensor, " n"]:
         return _there(self._split(labels)).any(1)
 

@@ -43,6 +43,8 @@ class Circular(LabelMetric):
         return rows.new_zeros(*rows.shape[:-1], cols.shape[-2]) if total is None else total
 
     def bound(self, labels: Float[Tensor, "n t"]) -> Bound:
-        angle = labels.remainder(self.period).double() * (2 * math.pi / self.period)
+        angle = labels.double().remainder(self.period) * (2 * math.pi / self.period)
         points = torch.cat([angle.cos(), angle.sin()], 1) * (self.period / (2 * math.pi))
-        return Bound(points.to(labels.dtype), 1.0, math.pi / 2)
+        farthest = 2 * float(labels.abs().max()) if labels.numel() else 0.0  # a difference, which `gap` rounds
+        error = torch.finfo(labels.dtype).eps * (self.period + farthest) * labels.shape[1] ** 0.5
+        return Bound(points, 1.0, math.pi / 2, error=error)

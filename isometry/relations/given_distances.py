@@ -1,5 +1,7 @@
 """A distance between labels that is written down."""
 
+import hashlib
+import os
 from typing import Any, ClassVar
 
 import numpy as np
@@ -7,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from isometry.label_metric import LabelMetric, rows_where
+from isometry.label_metric import LabelMetric, floating, rows_where
 from isometry.relation import Relation
 
 
@@ -19,7 +21,8 @@ class GivenDistances(LabelMetric):
     matrix has NaN, the pair is neither positive nor negative.
 
     For distances without a formula: poses whose joints are not published, times of travel, what people judged. The unit is
-    that of the matrix. Nothing bounds such a distance: neighbours for mining are found by reading whole rows.
+    that of the matrix, and so is the type (float32 at least). Nothing bounds such a distance: neighbours for mining are found by
+    reading whole rows. A matrix in memory prints as its shape, which cannot be read back: what a run keeps wants a file.
 
     >>> matrix = torch.tensor([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]])
     >>> rows = torch.tensor([0, 2])
@@ -28,7 +31,8 @@ class GivenDistances(LabelMetric):
             [3., 0.]])
 
     Raises:
-        ValueError: for what is no matrix `[r c]` of numbers, and for a row number beyond it.
+        ValueError: for what is no matrix `[r c]` of numbers, for a row number beyond it, and for distances that are negative or
+            infinite: at once in memory, and of a file where they are read.
     """
 
     matrix: Any
@@ -37,21 +41,22 @@ class GivenDistances(LabelMetric):
 
     def __post_init__(self) -> None:
         self._given = _matrix(self.matrix)
+        self._read = _stamp(self.matrix)
+        for piece in () if isinstance(self.matrix, str) else self._given.split(PIECE):
+            sound(piece, "GivenDistances(matrix=…)")
 
     def gap(self, rows: Float[Tensor, "*b n t"], cols: Float[Tensor, "*b m t"]) -> Float[Tensor, "*b n m"]:
         i, j = (x[..., 0].long().clamp_min(0).to(self._given.device) for x in (rows, cols))
+        eager = self._given.device.type == "cpu" and not torch.compiler.is_compiling()
         for at, size in zip((i, j), self._given.shape, strict=True):
-            if at.device.type == "cpu" and at.numel() and int(at.max()) >= size:
+            if eager and at.numel() and int(at.max()) >= size:
                 raise ValueError(f"{_beyond(int(at.max()), size)}: give the distances of all items, in their order.")
-        return self._given[i[..., :, None], j[..., None, :]].to(rows.device, torch.float32)
+        found = self._given[i[..., :, None], j[..., None, :]]
+        found = sound(found, self.matrix) if eager and isinstance(self.matrix, str) else found
+        return found.to(rows.device, floating(found, rows.device))
 
     def forward(self, rows: Shaped[Tensor, "n ..."], cols: Shaped[Tensor, "m ..."]) -> Relation:
-        found = super().forward(rows, cols)
-        return found.replace(
-            gap=lambda: found.gap.nan_to_num(),
-            affinity=lambda: found.affinity.nan_to_num(),
-            any=lambda: found.any & ~found.gap.isnan(),
-        )
+        return known_pairs(super().forward(rows, cols))
 
     def known(self, labels: Float[Tensor, "n t"]) -> Bool[Tensor, " n"]:
         return labels[:, 0] >= 0
@@ -69,10 +74,30 @@ class GivenDistances(LabelMetric):
             raise ValueError(f"Labels of {self!r} are row numbers [n]; got {list(labels.shape)}.")
         return flat
 
+    def mark(self) -> str:
+        """The matrix by its content; a file by its place, size and time, when it was opened and now."""
+        if isinstance(self.matrix, str):
+            return f"{self!r} {self._read} {_stamp(self.matrix)}"
+        digest = hashlib.sha256(f"{self._given.dtype} {tuple(self._given.shape)}".encode())
+        for some in self._given.split(max(1, 2**22 // self._given.shape[1])):
+            digest.update(some.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return f"{self!r} {digest.hexdigest()}"
+
     def __repr__(self) -> str:
         if isinstance(self.matrix, str):
             return super().__repr__()
         return f"GivenDistances(radius={self.radius}, matrix=<{' × '.join(map(str, self._given.shape))}>)"
+
+
+def _stamp(given: Any) -> str:
+    """Which file a name stands for, and since when; nothing for what is no name."""
+    if not isinstance(given, str):
+        return ""
+    try:
+        file = os.stat(given)
+    except OSError:
+        return "gone"
+    return f"{os.path.realpath(given)} {file.st_ino} {file.st_size} {file.st_mtime_ns}"
 
 
 def _matrix(given: Any) -> Tensor:
@@ -90,6 +115,31 @@ def _matrix(given: Any) -> Tensor:
     return torch.as_tensor(given)
 
 
+def sound(distances: Tensor, what: str) -> Tensor:
+    """The distances, none of which is negative or infinite; NaN is a pair of which nothing is known.
+
+    Raises:
+        ValueError: for those that are, with the first.
+    """
+    wrong = (distances < 0) | distances.isinf() if distances.is_floating_point() or distances.dtype.is_signed else None
+    if wrong is not None and bool(wrong.any()):
+        raise ValueError(
+            f"{what} has {float(distances[wrong][0]):g} for a distance: they are 0 or more and finite, and NaN where unknown."
+        )
+    return distances
+
+
+def known_pairs(found: Relation) -> Relation:
+    """The relation in which a pair whose distance is NaN is neither positive nor negative."""
+    return found.replace(
+        gap=lambda: found.gap.nan_to_num(),
+        affinity=lambda: found.affinity.nan_to_num(),
+        any=lambda: found.any & ~found.gap.isnan(),
+    )
+
+
+PIECE = 256
+"""Rows of a matrix that are looked at together."""
 KINDS = ("flo", "int", "uin", "bfl")
 """How the names of types of numbers begin."""
 

@@ -4,21 +4,25 @@ The bound: for masks A and B of one region let cos = |A ∩ B| / √(|A||B|) be 
 J = |A ∩ B| / |A ∪ B|. Then cos² ≤ J ≤ cos, since (|A| − |A ∩ B|)(|B| − |A ∩ B|) ≥ 0 and |A ∪ B| ≥ √(|A||B|). The unit vectors
 a, b of the two masks are at ‖a − b‖² = 2 − 2 cos, so that ‖a − b‖²/2 ≤ 1 − J ≤ ‖a − b‖². A region of one map only has J = 0
 and, against the zero vector, ‖a‖² = 1. D is the mean of 1 − J over 1 … K regions, so with the vectors of all K regions in a row
-‖v − w‖²/(2K) ≤ D ≤ ‖v − w‖².
+‖v − w‖²/(2K) ≤ D ≤ ‖v − w‖². Sums over windows of s points, divided by √s, are an orthogonal projection, which takes no two
+vectors apart: large maps keep 1,024 sums, and the bound from below.
 """
 
 import itertools
+import math
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from isometry.label_metric import Bound, LabelMetric, rows_where
-from isometry.ops.pieces import in_pieces
+from isometry.ops.pieces import ROOM, in_pieces
 from isometry.relation import Relation
 
 MATCHED = 10
 """Most regions that are matched: the work doubles with each."""
+NUMBERS = 1024
+"""Most numbers of a map's vector in the bound, where it has no more regions than that."""
 
 
 class Layouts(LabelMetric):
@@ -56,6 +60,10 @@ class Layouts(LabelMetric):
                 f"Layouts.regions is from 1 to {most}{' to be matched' if self.matched else ''}; got {self!r}."
             )
 
+    def prepared(self, labels: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n t"]:
+        flat = super().prepared(labels)
+        return flat if labels.is_floating_point() else flat.float()  # codes are small
+
     def gap(self, rows: Float[Tensor, "*b n t"], cols: Float[Tensor, "*b m t"]) -> Float[Tensor, "*b n m"]:
         each = 2**self.regions if self.matched else 8
         return in_pieces(self._by_matching if self.matched else self._by_code, rows, cols, each)
@@ -85,15 +93,39 @@ class Layouts(LabelMetric):
     def bound(self, labels: Float[Tensor, "n t"]) -> Bound | None:
         if self.matched:
             return None
-        codes = torch.arange(self.regions, device=labels.device)
-        masks = (labels[..., None] == codes).to(labels.dtype)  # [n t K]
-        return Bound(torch.nn.functional.normalize(masks, dim=1).flatten(1), 1 / (2 * self.regions), 1.0, power=2.0)
+        window = _window(labels.shape[1], self.regions)
+        some = max(1, ROOM // (8 * labels.shape[1] * self.regions))
+        vectors = torch.cat([self._masks(part, *window) for part in labels.split(some)])
+        error = (self.regions + 2) * torch.finfo(labels.dtype).eps
+        most = 1.0 if window[1] == (1, 1) else float("inf")
+        return Bound(vectors, 1 / (2 * self.regions), most, power=2.0, error=error)
+
+    def _masks(
+        self, labels: Float[Tensor, "n t"], shape: tuple[int, int], window: tuple[int, int]
+    ) -> Float[Tensor, "n b"]:
+        """Unit masks of all regions, summed over windows."""
+        codes = torch.arange(self.regions, device=labels.device)[:, None]
+        masks = torch.nn.functional.normalize((labels[:, None] == codes).double(), dim=-1)  # [n K t]
+        sums = torch.nn.functional.avg_pool2d(masks.unflatten(-1, shape), window, ceil_mode=True, divisor_override=1)
+        return (sums / math.prod(window) ** 0.5).flatten(1).to(labels.dtype)
 
     def faults(self, labels: Float[Tensor, "n t"]) -> dict[int, str]:
         return {
             **rows_where(((labels < 0) | (labels >= self.regions)).any(1), f"a region outside 0 … {self.regions - 1}"),
             **rows_where(((labels != labels.round()) & ~labels.isnan()).any(1), "a region that is no whole number"),
         }
+
+
+def _window(points: int, regions: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """A map's shape, square where it can be, and the least window that leaves `NUMBERS` of its masks."""
+    side = math.isqrt(points)
+    shape = (side, side) if side * side == points else (1, points)
+    window = (1, 1)
+    for step in range(2, side + 2):
+        if math.prod(-(-size // wide) for size, wide in zip(shape, window, strict=True)) * regions <= NUMBERS:
+            break
+        window = (min(step, side), min(step, side)) if shape[0] > 1 else (1, min(step * step, points))
+    return shape, window
 
 
 def _overlap(rows: Shaped[Tensor, "b n t"], cols: Shaped[Tensor, "b m t"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -45,9 +45,11 @@ class Places(LabelMetric):
         return 2 * EARTH * half.sqrt().asin()
 
     def bound(self, labels: Float[Tensor, "n t"]) -> Bound:
-        lat, lon = labels.double().deg2rad().unbind(1)
+        angles = labels.double().deg2rad()
+        lat, lon = angles.unbind(1)
         points = torch.stack([lat.cos() * lon.cos(), lat.cos() * lon.sin(), lat.sin()], 1) * EARTH
-        return Bound(points.to(labels.dtype), 1.0, math.pi / 2)
+        widest = float(angles.abs().max()) if len(labels) else 0.0  # `gap` rounds each angle, and then subtracts
+        return Bound(points, 1.0, math.pi / 2, error=4 * torch.finfo(labels.dtype).eps * widest * EARTH)
 
     def faults(self, labels: Float[Tensor, "n t"]) -> dict[int, str]:
         lat, lon = labels.unbind(1)

@@ -2,6 +2,7 @@
 document distances", ICML 2015; as a label distance: Kim et al., CVPR 2019)."""
 
 import functools
+import hashlib
 import importlib
 import importlib.util
 from typing import Any, ClassVar
@@ -31,8 +32,9 @@ class WordMover(LabelMetric):
     `vectors`: a text file (a word and its numbers a line) or an `.npz` (`words`, `vectors`); by default the word-piece
     table of the packaged sentence model. Labels are `Data.captions`, as pairs (word number, weight), `words` of them for
     each sentence: the first distinct ones; where there are no captions, `targets` are read as that, `[n s words 2]`.
-    A sentence without a known word is missing, an item without a sentence unknown. D has the unit of the vectors and grows with
-    the number of captions; it has no triangle inequality. `radius` 2.2 is for one caption each and the packaged table.
+    A pair with NaN is none, a sentence without a known word is missing, an item without a sentence unknown. D has the unit
+    of the vectors and grows with the number of captions; it has no triangle inequality. `radius` 2.2 is for one caption each
+    and the packaged table.
     ‖v − w‖ ≤ D for the extremes of the bags' mean vectors (`ops.chamfer.extremes`), which excludes little in many dimensions.
 
     Raises:
@@ -69,6 +71,10 @@ class WordMover(LabelMetric):
             )
         return flat
 
+    def filled(self, labels: Float[Tensor, "n t"]) -> Float[Tensor, "n t"]:
+        """As they are: a word that is NaN is missing, and no word 0."""
+        return labels
+
     def known(self, labels: Float[Tensor, "n t"]) -> Bool[Tensor, " n"]:
         return (self._bags(labels)[1] > 0).flatten(1).any(1)
 
@@ -99,18 +105,29 @@ class WordMover(LabelMetric):
         means = _mean(x, at.flatten(0, 1), share.flatten(0, 1)).unflatten(0, share.shape[:2])
         return Bound(extremes(means, (share > 0).any(-1)), 1.0)
 
+    def mark(self) -> str:
+        """Its text, and the content of the table of vectors that it reads."""
+        digest = hashlib.sha256()
+        for some in word_vectors(self.vectors).table.split(2**14):
+            digest.update(some.contiguous().numpy().tobytes())
+        return f"{self!r} {digest.hexdigest()}"
+
     def faults(self, labels: Float[Tensor, "n t"]) -> dict[int, str]:
         word, weight = labels.unflatten(-1, (-1, 2)).unbind(-1)
         most = len(word_vectors(self.vectors).table)
         strange = (word < 0) | (word >= most) | ((word != word.round()) & ~word.isnan())
         return {
+            **rows_where(
+                (word.isnan() != weight.isnan()).any(1), "a word without a weight, or a weight without a word"
+            ),
             **rows_where(strange.any(1), f"a word that is no number from 0 to {most - 1}"),
             **rows_where(((weight < 0) | weight.isinf()).any(1), "a weight that is no finite number from 0 on"),
         }
 
     def _bags(self, labels: Float[Tensor, "n t"]) -> tuple[Int[Tensor, "n s w"], Float[Tensor, "n s w"]]:
-        """Words and their shares of each sentence; 0 and 0 where there is none."""
-        word, weight = labels.nan_to_num().unflatten(-1, (-1, self.words, 2)).unbind(-1)
+        """Words and their shares of each sentence; 0 and 0 where there is none, or either is NaN."""
+        pairs = labels.unflatten(-1, (-1, self.words, 2))
+        word, weight = torch.where(pairs.isnan().any(-1, keepdim=True), 0, pairs).nan_to_num().unbind(-1)
         return word.long(), weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
 
     def _distinct(self, word: Int[Tensor, "n s w"], like: Tensor) -> tuple[Float[Tensor, "u d"], Int[Tensor, "n s w"]]:

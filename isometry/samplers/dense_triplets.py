@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from isometry.label_metric import LabelMetric, metric_of
-from isometry.label_neighbours import Neighbours, fingerprint, label_neighbours
+from isometry.label_neighbours import fingerprint, hash_of, label_neighbours, open_neighbours
 from isometry.relation import Relate
 from isometry.relations import close_targets
 from isometry.samplers.batches import Batches, BatchSampler, Plan, random_keys
@@ -35,7 +35,9 @@ class DenseTriplets(BatchSampler):
     are the official code's. Ranks take equal shares of every batch; the first anchor is on the first.
 
     Neighbours are found once, by `isometry.label_neighbours`: exactly for up to 20,000 distinct labels, else nearly so; from
-    5,000 items on they are kept in `$ISOMETRY_CACHE`, or else `~/.cache/isometry`.
+    5,000 items on they are kept in `$ISOMETRY_CACHE`, or else `~/.cache/isometry`. `lists` names a folder of neighbours that
+    are kept already, such as published ones: they are taken as they are, and `relate` says which labels are unknown. An
+    anchor with fewer neighbours than are asked for has more others in its batch.
 
     >>> batches = DenseTriplets(batch_size=4, neighbours=1).bind(np.array([0.0, 5.0, 5.1, 9.0, 0.2, 20.0]))
     >>> anchor, near, *others = next(iter(batches))
@@ -44,7 +46,7 @@ class DenseTriplets(BatchSampler):
 
     Raises:
         ValueError: for a batch smaller than its anchors and their neighbours, or a relation that is no distance; from
-            `bind`, for labels that are not numbers, or fewer than a batch.
+            `bind`, for labels that are not numbers, or fewer than a batch, and for `lists` of other items.
     """
 
     batch_size: int = 150
@@ -52,6 +54,7 @@ class DenseTriplets(BatchSampler):
     relate: Relate = close_targets
     anchors: int = 1
     pool: int | None = None
+    lists: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -84,12 +87,13 @@ class DenseTriplets(BatchSampler):
 
     def plan(self, labels: Tensor | np.ndarray) -> Plan:
         metric, y = self._metric(), torch.as_tensor(labels)
-        known = metric.known(metric.prepared(y)).cpu().numpy().nonzero()[0]
+        there = metric.known(metric.prepared(y)).cpu().numpy()
+        known = there.nonzero()[0]
         n, size, many = len(known), self.batch_size, self.neighbours
         if n < size:
             raise ValueError(f"{self!r} cannot fill a batch from {n} items. Use batch_size={max(n, 1)} or less.")
         width = min(self.pool or many, n - 1)
-        near = self._found(y, metric, width).index if many else np.empty((len(y), 0), np.uint32)
+        near = self._found(y, metric, width) if many else np.empty((len(y), 0), np.uint32)
         length = n // size
         drawn = length * self.anchors  # anchors of an epoch
         cycle = -(-n // drawn)  # epochs until each item has been an anchor
@@ -99,8 +103,12 @@ class DenseTriplets(BatchSampler):
             _, keys, picks = random_keys(self.seed, epoch, n, n, drawn * width if self.pool else 0)
             anchors = known[np.argsort(turns, kind="stable")[(epoch % cycle * drawn + np.arange(drawn)) % n]]
             lists = near[anchors].astype(np.int64)
+            none = lists >= len(y)
+            none |= ~there[np.where(none, 0, lists)]
+            lists = np.where(none, anchors[:, None], lists)  # which stands in the batch already
             if self.pool:
-                picked = np.argsort(picks.reshape(drawn, width), axis=1, kind="stable")[:, :many]
+                turn = np.where(none, np.iinfo(picks.dtype).max, picks.reshape(drawn, width))
+                picked = np.argsort(turn, axis=1, kind="stable")[:, :many]
                 lists = np.take_along_axis(lists, np.sort(picked, axis=1), 1)
             dense = np.concatenate([anchors[:, None], lists], 1).reshape(length, -1)
             others = known[np.argsort(keys, kind="stable")[np.arange(length * size).reshape(length, size) % n]]
@@ -117,16 +125,32 @@ class DenseTriplets(BatchSampler):
             )
         return metric
 
-    def _found(self, labels: Tensor, metric: LabelMetric, k: int) -> Neighbours:
-        if len(labels) < LARGE:
-            return label_neighbours(labels, metric, k)
+    def _found(self, labels: Tensor, metric: LabelMetric, k: int) -> np.ndarray:
+        """Lists `[n k]`; numbers beyond the last item are none."""
+        if self.lists is not None:
+            return _kept(self.lists, labels, k)
+        mark = fingerprint(labels, metric, k) if len(labels) >= LARGE else None
+        if mark is None:
+            return label_neighbours(labels, metric, k).index
         cache = Path(os.environ.get("ISOMETRY_CACHE") or Path.home() / ".cache" / "isometry")
-        folder = cache / f"neighbours-{fingerprint(labels, metric, k)}"
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            return label_neighbours(labels, metric, k, folder=folder)
-        except OSError:  # a cache is a convenience: without it they are held in memory
-            return label_neighbours(labels, metric, k)
+            cache.mkdir(parents=True, exist_ok=True)
+            return label_neighbours(labels, metric, k, folder=cache / f"neighbours-{mark}").index
+        except (OSError, ValueError):  # a cache is a convenience: without it they are held in memory
+            return label_neighbours(labels, metric, k).index
+
+
+def _kept(folder: str, labels: Tensor, k: int) -> np.ndarray:
+    """The first k neighbours of each item of lists that are kept."""
+    found = open_neighbours(folder)
+    n, wide = found.index.shape
+    if n != len(labels):
+        raise ValueError(f"{folder} lists {n:,} items, and there are {len(labels):,}: give the lists of these items.")
+    if wide < k:
+        raise ValueError(f"{folder} keeps lists of {wide} neighbours, and {k} are asked for: find or read longer ones.")
+    if found.about.get("labels", "") not in ("", hash_of(labels)):
+        raise ValueError(f"The lists in {folder} were found from other labels than these: find them from these.")
+    return found.index[:, :k]
 
 
 def _each_once(batches: np.ndarray) -> np.ndarray:

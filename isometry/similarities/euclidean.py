@@ -15,7 +15,7 @@ def euclidean(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor,
     return -sqrt(squared_distance(z, r))
 
 
-@similarity(bounds=(-math.inf, 0.0))
+@similarity(bounds=(-math.inf, 0.0), distance=False)
 def squared_euclidean(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """Minus the squared Euclidean distance: −‖z − r‖²."""
     return minus_squared_distance(z, r)

@@ -24,6 +24,7 @@ class SNR(Component):
     """Least variance of a query, as a guard."""
 
     bounds: ClassVar[tuple[float, float]] = (-math.inf, 0.0)
+    distance: ClassVar[bool] = False
 
     def embed(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Centres the components of each vector."""

@@ -24,6 +24,7 @@ class Truncated(Component):
         if self.size < 1:
             raise ValueError(f"Truncated.size is a positive number of dimensions; got {self.size}.")
         self.bounds = self.similarity.bounds
+        self.distance = getattr(self.similarity, "distance", self.bounds[1] == 0)
         self.sets = getattr(self.similarity, "sets", False)
 
     def embed(self, z: Float[Tensor, "n *k d"]) -> Float[Tensor, "n *k e"]:

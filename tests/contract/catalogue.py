@@ -24,6 +24,8 @@ def default_texts():
 
 
 TEXTS = tuple(dict.fromkeys((*default_texts(), *ORACLES, *VARIANTS)))
+ORDERED = ("OneAnchor()", "OneAnchor(loss=Triplet())")
+"""Terms to which the order of the batch says something: the same compiled, over ranks and from cached embeddings."""
 
 
 def build(text, dtype=torch.float64, seed=0):

@@ -10,7 +10,7 @@ from torch import nn
 
 import isometry
 from isometry import caching
-from tests.contract.catalogue import DIM, TEXTS, agree, batch, build, value_and_gradient
+from tests.contract.catalogue import DIM, ORDERED, TEXTS, agree, batch, build, value_and_gradient
 
 
 def elsewhere(*what):
@@ -53,7 +53,7 @@ def test_two_ranks_equal_one():
                 raise AssertionError(f"{text}: {error}") from None
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", [*TEXTS, *ORDERED])
 def test_cached_embeddings_equal_one_batch(text):
     loss, (x, y, ids) = build(text), batch(text)
     model = nn.Sequential(nn.Linear(DIM, DIM), nn.Tanh(), nn.Dropout(0.2), nn.Linear(DIM, DIM)).double()

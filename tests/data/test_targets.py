@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
+import isometry
 from isometry.data import read
 from isometry.data.labels import continuous
 from isometry.data.targets import columns_meant, targets_in
+from isometry.label_neighbours import label_neighbours
+from isometry.relations import CloseTargets
 from tests.small import spots
 
 COLUMNS = ["path", "x0", "y0", "x1", "y1", "Age"]
@@ -97,6 +100,39 @@ def test_a_table_of_the_hub_has_columns_too():
     table = table.cast_column("image", datasets.Image())
     assert read(table, label_columns="lat").targets.tolist() == [[1], [2], [3], [4]]
     assert read(table, label_columns="lat,pose").targets[2].tolist() == [3, 2, -2]
+
+
+TIMES = [1_700_000_000, 1_700_000_002, 1_700_000_064, 1_700_000_001]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dtype"),
+    [
+        ([0.1, 0.2, 0.3], torch.float32),
+        ([1, 2, 300], torch.float32),
+        ([2.5] * 3, torch.float32),
+        ([0.1] * 3, torch.float32),
+        (TIMES, torch.float64),
+        ([52.5200066, 52.5200071, 52.5200069], torch.float64),  # a few centimetres
+        ([0.0, 1.0, 1.0 + 1e-9], torch.float64),
+    ],
+)
+def test_digits_that_tell_labels_apart_are_kept(numbers, dtype):
+    for found in (targets_in({"x": [str(x) for x in numbers]}, "t"), continuous(numbers).targets):
+        assert found.dtype == dtype
+        assert torch.equal(found[:, 0], torch.tensor(numbers, dtype=torch.float64).to(dtype))
+
+
+def test_times_in_seconds_are_right_from_the_table_to_the_score(tmp_path):
+    frame = pd.read_csv(spots(tmp_path, n=4)).assign(path=lambda t: [str(tmp_path / p) for p in t["path"]], at=TIMES)
+    data = read(frame, label_columns="at")
+    z = torch.tensor([[0.0], [1.0], [3.0], [1.5]])
+    for y in (data.targets, torch.tensor(TIMES), np.array(TIMES)):
+        found = isometry.evaluate(
+            z, y, "LabelDistance(k=1)", relate="CloseTargets(radius=5)", similarity="euclidean", samples=0
+        )
+        assert found["LabelDistance(k=1)"].per_query.tolist() == [2, 1, 63, 1]
+    assert label_neighbours(data.targets, CloseTargets(), k=1).index.tolist() == [[3], [3], [1], [0]]
 
 
 def test_what_is_no_table_has_no_columns():

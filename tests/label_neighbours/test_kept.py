@@ -1,5 +1,6 @@
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -28,7 +29,9 @@ def test_they_are_read_back_as_they_were_made(tmp_path):
 
 def test_the_recall_of_an_index_is_kept(tmp_path):
     made = label_neighbours(Y, CloseTargets(), 3, folder=tmp_path / "near", exact=False)
-    assert open_neighbours(tmp_path / "near").recall == made.recall
+    plain = label_neighbours(Y, CloseTargets(), 3, exact=False)
+    assert open_neighbours(tmp_path / "near").recall == made.recall == plain.recall
+    assert plain.recall.low < plain.recall.high
     assert not made.exact
 
 
@@ -50,7 +53,7 @@ def test_labels_may_be_memory_mapped(tmp_path):
 
 
 def interrupted(home):
-    with kept(home, 50, 3, {}) as (write, _):
+    with kept(home, 50, 3, {"fingerprint": "of others"}) as (write, _):
         write(np.arange(9), np.zeros((9, 3)), np.zeros((9, 3), np.float32))
         raise KeyboardInterrupt
 
@@ -83,6 +86,33 @@ def test_damaged_files_and_foreign_folders(tmp_path):
     assert (tmp_path / "diary.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("place", [".", "/"])
+def test_a_folder_of_its_own_is_asked_for(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="name a folder"):
+        label_neighbours(Y, CloseTargets(), 3, folder=place)
+    assert not list(tmp_path.iterdir())
+    assert label_neighbours(Y, CloseTargets(), 3, folder="near").index.shape == (50, 3)
+    assert (tmp_path / "near" / "about.json").is_file()
+
+
+def test_calls_at_once_each_get_what_they_asked_for(tmp_path):
+    labels = [Y[:12] * (i + 1) + torch.arange(12)[:, None] ** i for i in range(3)]
+    plain = [label_neighbours(y, CloseTargets(), 3) for y in labels]
+
+    def often(i):
+        return all(
+            np.array_equal(
+                label_neighbours(labels[i], CloseTargets(), 3, folder=tmp_path / "near").distance, plain[i].distance
+            )
+            for _ in range(40)
+        )
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(often, range(3))) == [True] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["near"]
+
+
 def published(root, n=12, **changed):
     gaps = torch.cdist(Y[:n], Y[:n]).fill_diagonal_(torch.inf)
     distance, index = (x[:, :-1].numpy() for x in gaps.sort(1))
@@ -103,6 +133,26 @@ def test_published_lists_are_those_of_the_labels(tmp_path):
     assert np.array_equal(open_neighbours(tmp_path / "kept").index, read.index)
 
 
+def test_published_lists_take_no_place_of_other_things(tmp_path):
+    published(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="holds other things than neighbours"):
+        nearest_lists(tmp_path, 5, folder=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    label_neighbours(Y, CloseTargets(), 3, folder=tmp_path / "ours")
+    with pytest.raises(ValueError, match="found from labels"):
+        nearest_lists(tmp_path, 5, folder=tmp_path / "ours")
+
+
+def test_lists_that_were_not_found_from_labels_are_not_replaced(tmp_path):
+    published(tmp_path)
+    read = nearest_lists(str(tmp_path), 5, folder=str(tmp_path / "kept"))
+    with pytest.raises(ValueError, match="not found from labels"):
+        label_neighbours(Y, CloseTargets(), 3, folder=tmp_path / "kept")
+    assert np.array_equal(open_neighbours(tmp_path / "kept").index, read.index)
+    assert np.array_equal(nearest_lists(tmp_path, 5, folder=tmp_path / "kept").index, read.index)  # the same again
+
+
 def test_published_lists_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"list_nn\.pkl"):
         nearest_lists(tmp_path)
@@ -113,6 +163,12 @@ def test_published_lists_that_are_none(tmp_path):
         nearest_lists(tmp_path, 5, part="test")
     published(tmp_path, **{"list_nn.pkl": {"trn": np.zeros((12, 11), int)}})
     with pytest.raises(ValueError, match=r"Row 0 of list_nn\.pkl is no list of other pictures"):
+        nearest_lists(tmp_path, 5)
+    published(tmp_path)
+    index = pickle.loads((tmp_path / "list_nn.pkl").read_bytes())["trn"]
+    index[4, 2] = index[4, 1]
+    published(tmp_path, **{"list_nn.pkl": {"trn": index}})
+    with pytest.raises(ValueError, match=r"Row 4 of list_nn\.pkl .* twice"):
         nearest_lists(tmp_path, 5)
     (tmp_path / "list_nn.pkl").write_bytes(pickle.dumps({"trn": print}))
     with pytest.raises(ValueError, match="asks for"):

@@ -4,7 +4,7 @@ import torch
 
 from isometry.label_metric import Bound, LabelMetric
 from isometry.label_neighbours import label_neighbours
-from isometry.relations import By, Circular, CloseTargets, Joints, Layouts
+from isometry.relations import By, Circular, CloseTargets, Joints, Layouts, Places
 
 NONE = np.iinfo(np.uint32).max
 
@@ -47,6 +47,13 @@ class Wavy(LabelMetric):
 
     def bound(self, labels):
         return Bound(labels, 0.25, 1.25, 2.0)
+
+
+class Unbounded(Loose):
+    """No bound may be asked for."""
+
+    def bound(self, labels):
+        raise MemoryError
 
 
 def far(a, b):
@@ -112,6 +119,31 @@ def test_large_numbers_are_told_apart():
     found = label_neighbours(y, CloseTargets(), 1)
     truth = (y[:, None] - y[None]).abs().fill_diagonal_(torch.inf).min(1).values
     np.testing.assert_allclose(found.distance[:, 0], truth.numpy())
+
+
+def all_distances(y, metric, k):
+    apart = metric.distances(y, y)
+    return apart.fill_diagonal_(torch.inf).topk(k, largest=False).values.float().numpy()
+
+
+@pytest.mark.parametrize("span", [1e-4, 3e-4, 0.3])
+def test_places_of_one_town_are_proven_truly(span):
+    """The earth's radius is 6371 km, and these lie metres apart: rounding is as large as what is told apart."""
+    y = torch.tensor([10.0, 0.0]) + span * torch.rand(2000, 2, generator=torch.Generator().manual_seed(1))
+    found, metric = label_neighbours(y, Places(), 1, exact=True), Places()
+    np.testing.assert_allclose(found.distance, all_distances(y, metric, 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("turns", [0.001, 1.0, 3000.0])
+def test_hours_of_many_turns_are_proven_truly(turns):
+    y = 24 * turns * torch.rand(3000, 1, generator=torch.Generator().manual_seed(2))
+    np.testing.assert_allclose(label_neighbours(y, Circular(), 3).distance, all_distances(y, Circular(), 3), rtol=1e-6)
+
+
+def test_no_bound_is_made_where_no_shortlist_is_tried():
+    assert label_neighbours(normal(60, 3), Unbounded(), 2).exact
+    with pytest.raises(MemoryError):
+        label_neighbours(normal(3000, 3), Unbounded(), 2)
 
 
 def test_unknown_labels_have_no_neighbours_and_are_nobodys():

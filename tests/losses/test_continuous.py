@@ -10,10 +10,10 @@ import isometry
 from isometry import losses, miners
 from isometry.losses import Heaviside, Soft
 from isometry.metrics import NDCG, DistanceGain
-from isometry.ops import label_order
+from isometry.ops import label_order, log_ratios
 from isometry.relation import Relation
 from isometry.relations import CloseTargets, close_targets
-from isometry.similarities import cosine, euclidean
+from isometry.similarities import SNR, Truncated, chord, cosine, dot, euclidean, hamming, squared_euclidean
 from tests.losses.points import on_circle
 
 F64 = torch.float64
@@ -92,6 +92,41 @@ def test_equal_labels_and_equal_embeddings_are_finite(text):
     assert constant.isfinite()
 
 
+def test_rounding_in_single_precision_pulls_at_nothing():
+    """Coinciding embeddings: one matrix product leaves some of them 3e-4 apart, and the slope of a log there is 3,000."""
+    z, y = points(n=40, d=16)
+    z[1:6] = z[0] + 1e-6 * torch.randn(5, 16, generator=torch.Generator().manual_seed(1), dtype=F64)
+    found = []
+    for kind, nearest in ((torch.float32, 1e-6), (F64, log_ratios.told_apart(torch.float32))):
+        x = z.to(kind).requires_grad_()
+        value = losses.LogRatio(nearest=nearest)(x, y.to(kind))
+        value.backward()
+        found.append((value.double(), x.grad.double()))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-4, atol=0)
+    assert (found[0][1] - found[1][1]).norm() < 1e-3 * found[1][1].norm()
+
+
+def test_the_scale_of_aligned_anchors_costs_no_digits_in_single_precision():
+    """At 10⁴ against 10⁻⁸, c is 55: of c², 3,000, single precision keeps three digits behind the point."""
+    z, y = points(n=30)
+    exact = losses.LogRatio(aligned=1.0)(z, y) - losses.LogRatio()(z, y)
+    z, y = (1e4 * z).float(), (1e-8 * y).float()
+    apart = losses.LogRatio(aligned=1.0)(z, y) - losses.LogRatio()(z, y)
+    assert apart.dtype == torch.float32
+    assert apart.item() == pytest.approx(exact.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [losses.LogRatio, losses.Ratio, losses.DenseTriplet])
+@pytest.mark.parametrize(
+    "similarity", [cosine, dot, squared_euclidean, hamming, SNR(), Truncated(size=2, similarity=squared_euclidean)]
+)
+def test_powers_are_of_distances(loss, similarity):
+    with pytest.raises(ValueError, match=rf"^{loss.__name__} raises distances to powers, .* take chord or euclidean"):
+        loss(similarity=similarity)
+    z, y = points()
+    assert loss(similarity=Truncated(size=4, similarity=chord))(z, y) == loss(similarity=chord)(z, y)
+
+
 def test_a_wide_huber_is_the_square():
     z, y = points()
     for aligned in (0.0, 0.5):
@@ -114,7 +149,7 @@ def test_huber_bounds_what_a_wrong_label_can_do():
 
 def test_a_wrong_label_leaves_the_robust_scale_where_it_is():
     """Of log-ratios 0, 0, 0, 0, M the clipped deviations cancel at huber/4, whatever M; the mean goes with it."""
-    for far in (1e2, 1e8):
+    for far in (1e2, 1e6):
         value, slope = row(losses.LogRatio(huber=0.4, embedding_power=1.0, label_power=1.0, nearest=0.0),
                            [1.0, 1.0, 1.0, 1.0, far], [1.0] * 5)  # fmt: skip
         beyond = math.log(far) - 0.1

@@ -187,6 +187,16 @@ def test_distances_of_neighbours():
     assert MAP().higher_is_better
 
 
+def test_label_distance_has_no_value_where_all_that_it_looks_at_is_unknown():
+    """What comes after the first k is not looked at in the place of what is unknown."""
+    gap = torch.tensor([[torch.nan, 5.0, 3.0]])
+    known = ~gap.isnan()
+    rel = Relation(gap=lambda: gap.nan_to_num(), pos=lambda: (gap <= 1) & known, neg=lambda: (gap > 1) & known)
+    sim = torch.tensor([[0.9, 0.5, 0.1]])
+    assert LabelDistance(k=1)(sim, rel).isnan().all()
+    assert [LabelDistance(k=k)(sim, rel).item() for k in (2, 3)] == [5, 4]
+
+
 def test_label_distance_scores_queries_that_have_no_match():
     gap = torch.tensor([[6.0, 5.0]])
     rel = Relation(gap=lambda: gap, pos=lambda: gap <= 1, neg=lambda: gap > 1)

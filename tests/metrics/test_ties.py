@@ -207,7 +207,24 @@ def test_label_distances_over_all_orders(k):
     assert metric.expected(one).item() == pytest.approx(metric.per_query(ranking).double().mean().item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("metric", [HierarchicalAP(), ASI(), NDCG(gain=DistanceGain())], ids=repr)
+@pytest.mark.parametrize("k", [1, 2, 5, None])
+def test_gains_of_label_distances_over_all_orders(k):
+    groups = [(2.0, 5.0), (1.0, 0.0, torch.inf), (9.0,)]
+    gaps = graded_orders(groups)
+    least, gain = gaps.sort(1).values, DistanceGain()
+    none = torch.zeros(len(gaps), dtype=torch.int64)
+    ranking = Ranking(gaps < 1, none, none + 1, gaps=gaps, least_gaps=least)
+    sums = table(groups, lambda g: sum(1 / (1 + x) for x in g))
+    one = Ties(
+        table(groups, len), table(groups, lambda g: 0), none[:1], least_gaps=least[:1], gap_gains={repr(gain): sums}
+    )
+    metric = NDCG(k=k, gain=gain)
+    assert metric.expected(one).item() == pytest.approx(metric.per_query(ranking).double().mean().item(), abs=1e-6)
+    with pytest.raises(ValueError, match="give Ties"):
+        metric.expected(ties([(2, 1)]))
+
+
+@pytest.mark.parametrize("metric", [HierarchicalAP(), ASI()], ids=repr)
 def test_what_has_no_closed_form_says_so(metric):
     with pytest.raises(ValueError, match="closed form"):
         metric.expected(ties([(2, 1)]))

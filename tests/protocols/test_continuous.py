@@ -112,8 +112,10 @@ def test_unknown_labels_are_passed_over():
     without = continuous(z[1:], y[1:], Joints(), against=(g, y_g), samples=0)
     assert math.isnan(both(found)[0][0, 0])
     np.testing.assert_array_equal(both(found)[1][1:], both(without)[1])
-    with pytest.raises(ValueError, match="None of 20 queries has a match"):
-        continuous(z, y * np.nan, Joints(), against=(g, y_g), samples=0)
+    with pytest.raises(ValueError, match="None of 20 queries has a match") as raised:
+        continuous(z, y * np.nan, Joints(radius=3.0), against=(g, y_g), samples=0)
+    assert "no farther by label than the radius, 3: Joints(radius=3.0)" in str(raised.value)
+    assert "class" not in str(raised.value)
 
 
 def test_the_metrics_are_text_for_the_command_line():

@@ -75,6 +75,17 @@ def test_a_vector_that_is_nan_in_part_is_named():
     assert sorted(Captions(dim=2).faults(y)) == [1, 2]
 
 
+def test_a_sentence_that_is_nan_in_part_is_missing_to_a_loss_and_to_mining_alike():
+    """Filled with zeros, (1, NaN) would be the sentence (1, 0)."""
+    y = torch.tensor([[1.0, NAN, 0.0, 1.0], [1.0, 0.0, NAN, NAN], [1.0, NAN, NAN, NAN]])
+    metric = Captions(dim=2)
+    apart, raw = metric(y, y).gap, metric.gap(metric.prepared(y), metric.prepared(y))
+    assert apart[0, 1].item() == pytest.approx(2 * 2**0.5)
+    torch.testing.assert_close(apart, raw)
+    torch.testing.assert_close(metric.distances(y, y), raw)
+    assert metric(y, y).known.tolist() == [True, True, False]
+
+
 def test_a_wrong_width_is_named():
     with pytest.raises(ValueError, match="384 numbers a sentence, and 10 label columns"):
         isometry.relations.captions(torch.zeros(2, 10), torch.zeros(2, 10))

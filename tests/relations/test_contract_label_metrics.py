@@ -110,14 +110,26 @@ def test_it_is_symmetric_and_zero_for_equal_labels(text):
 
 
 @pytest.mark.parametrize("text", CASES)
-def test_single_precision_and_the_device_and_type_of_the_labels(text):
+def test_single_precision_and_the_type_of_the_labels(text):
     metric, y = case(text)
     single = metric.distances(y.float(), y.float())
-    if "GivenDistances" not in text:
+    if "GivenDistances" not in text:  # which has the type of its matrix
         assert single.dtype == torch.float32
         assert metric.distances(y, y).dtype == torch.float64
     close(single, metric.distances(y, y), rtol=1e-4, atol=2e-4 if "Places" not in text else 3.0)
     assert single.diagonal().abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+def test_large_whole_numbers_keep_their_digits(dtype):
+    """Times in seconds, two apart: float32 has one number for 128 of them."""
+    times = torch.tensor([1_700_000_000, 1_700_000_002, 1_700_000_010], dtype=dtype)
+    metric = relations.CloseTargets(radius=5.0)
+    assert metric.distances(times, times)[0].tolist() == [0, 2, 10]
+    assert metric(times, times).pos[0].tolist() == [True, True, False]
+    small = torch.tensor([0, 3, 255], dtype=torch.uint8)
+    assert metric.prepared(small).dtype == torch.float32
+    assert metric.distances(small, small)[0].tolist() == [0, 3, 255]
 
 
 @pytest.mark.parametrize("text", CASES)

@@ -1,5 +1,8 @@
 """Label distances that are written down."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,7 @@ import isometry
 from isometry.expression import parse
 from isometry.losses import LogRatio
 from isometry.metrics import LabelDistance
-from isometry.relations import CloseTargets, GivenDistances
+from isometry.relations import By, CloseTargets, GivenDistances, Places
 
 MATRIX = torch.tensor([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]])
 
@@ -111,3 +114,76 @@ def test_label_distances_0_1_3_by_hand():
     assert float(found["NDCG(k=3, gain=DistanceGain())"]) == pytest.approx(1.2559 / 1.4405, abs=1e-4)
     assert float(found[repr(LabelDistance(k=1))]) == 1
     assert float(found[repr(LabelDistance(k=3))]) == pytest.approx(4 / 3)
+
+
+def test_it_has_the_type_of_its_matrix():
+    third, rows = MATRIX.double() / 3, torch.arange(3)
+    assert GivenDistances(matrix=third).distances(rows, rows).tolist() == third.tolist()
+    assert GivenDistances(matrix=2**30 * MATRIX.long() + 1).distances(rows, rows)[0, 2].item() == 3 * 2**30 + 1
+    for kind in (torch.float32, torch.float16, torch.int16, torch.uint8):
+        assert GivenDistances(matrix=MATRIX.to(kind)).distances(rows, rows).dtype == torch.float32
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("inf")])
+def test_what_is_no_distance_is_refused(tmp_path, bad):
+    matrix = torch.rand(600, 3)
+    matrix[500, 1] = bad
+    with pytest.raises(
+        ValueError, match=rf"matrix=…\) has {bad:g} for a distance: they are 0 or more and finite, and NaN"
+    ):
+        GivenDistances(matrix=matrix)
+    np.save(tmp_path / "bad.npy", matrix.numpy())
+    given = GivenDistances(matrix=f"{tmp_path}/bad.npy")
+    assert given.distances(torch.tensor([499]), torch.tensor([0, 1])).shape == (1, 2)
+    with pytest.raises(ValueError, match=rf"bad\.npy has {bad:g} for a distance"):
+        given.distances(torch.tensor([500]), torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("distance", "said"),
+    [
+        (lambda a, b: a != b.T, r"gave torch\.bool; distances are floating point"),
+        (lambda a, b: (a - b.T).long().abs(), r"gave torch\.int64; distances are floating point"),
+        (lambda a, b: a - b.T, "By.distance has -1 for a distance"),
+        (lambda a, b: 1 / (a - b.T).abs(), "By.distance has inf for a distance"),
+    ],
+)
+def test_what_a_function_gives_that_is_no_distance_is_refused(distance, said):
+    with pytest.raises(ValueError, match=said):
+        By(distance=distance).distances(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0]))
+
+
+def test_a_pair_without_a_distance_is_neither_for_a_function_too():
+    rel = By(distance=lambda a, b: (a - b.T).abs() * torch.where(a * b.T == 2, torch.nan, 1.0))(
+        *[torch.arange(3.0)] * 2
+    )
+    assert rel.any.tolist() == [[True] * 3, [True, True, False], [True, False, True]]
+    assert rel.gap.isfinite().all()
+    assert not ((rel.pos | rel.neg) & ~rel.any).any()
+
+
+@pytest.mark.parametrize("radius", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_radius_is_a_distance_above_zero(radius):
+    for make in (CloseTargets, Places, lambda **kind: GivenDistances(matrix=MATRIX, **kind)):
+        with pytest.raises(ValueError, match=r"radius is a distance above 0; got "):
+            make(radius=radius)
+
+
+def test_it_compiles_whole():
+    """In a process without the checks of types that these tests run with."""
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "same", done.stderr[-2000:]
+
+
+COMPILED = """
+import torch
+from isometry.losses import LogRatio
+from isometry.relations import By, GivenDistances
+z, rows = torch.randn(3, 2, generator=torch.Generator().manual_seed(0)), torch.arange(3)
+matrix = torch.tensor([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]])
+for relate in (GivenDistances(matrix=matrix), By(distance=lambda a, b: (a - b.T).abs())):
+    loss = LogRatio(relate=relate)
+    run = torch.compile(lambda z: loss(z, rows, ids=rows), fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(run(z), loss(z, rows, ids=rows))
+print("same")
+"""

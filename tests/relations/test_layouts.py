@@ -72,6 +72,23 @@ def test_the_bound_is_reached():
     assert (apart.least, apart.most, apart.power) == (0.25, 1.0, 2.0)
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (3, 700), (50, 51)])
+def test_the_bound_of_large_maps_is_small_and_holds(shape):
+    """Sums over blocks of points lie no farther apart than the points do, so that a bound needs no number a point."""
+    maps, metric = torch.rand(12, 3, 5, 5, generator=torch.Generator().manual_seed(0)), Layouts(regions=3)
+    maps = torch.nn.functional.interpolate(maps, shape, mode="bilinear").argmax(1)
+    maps[1], maps[3, 2:9] = maps[0], 1
+    maps[2] = torch.where(torch.rand(shape, generator=torch.Generator().manual_seed(1)) < 0.02, 0, maps[0])
+    y = metric.prepared(maps)
+    bound, apart = metric.bound(y), metric.distances(y, y).double()
+    assert bound.vectors.shape[1] <= 1024
+    beside = bound.least * torch.cdist(bound.vectors.double(), bound.vectors.double()) ** 2
+    assert (beside <= apart + bound.error).all()
+    assert (apart <= bound.most * 2 * metric.regions * beside.clamp_min(1e-9)).all()
+    assert beside[0, 2] > 0
+    assert beside.max() > 0.1 * apart.max()
+
+
 def test_codes_that_are_none_are_named():
     y = torch.tensor([[0.0, 1.0], [8.0, 0.0], [0.5, 0.0], [-1.0, 0.0], [float("nan"), 0.0]])
     faults = Layouts().faults(y)

@@ -144,6 +144,18 @@ def test_numbers_that_are_no_words_are_named(file):
     assert "weight" in faults[3]
 
 
+def test_half_a_pair_is_no_word(file):
+    """(NaN, 3) is not word 0 three times, nor (2, NaN) word 2: an item with nothing else is unknown."""
+    whole = torch.tensor([[2.0, 1.0, NAN, NAN], [3.0, 2.0, NAN, NAN]])
+    halves = torch.tensor([[2.0, 1.0, NAN, 3.0], [3.0, 2.0, 5.0, NAN]])
+    metric = WordMover(vectors=file, words=2)
+    torch.testing.assert_close(metric.distances(halves, halves), metric.distances(whole, whole))
+    torch.testing.assert_close(metric.gap(halves, halves), metric(whole, whole).gap)
+    assert sorted(metric.faults(halves)) == [0, 1]
+    assert metric.faults(whole) == {}
+    assert metric.known(torch.tensor([[NAN, 3.0, 5.0, NAN]])).tolist() == [False]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

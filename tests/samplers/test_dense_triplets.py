@@ -1,13 +1,16 @@
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
 import torch
 
 import isometry
+from isometry.data.published.nearest_lists import nearest_lists
+from isometry.label_neighbours import label_neighbours
 from isometry.losses import LogRatio
-from isometry.relations import CloseTargets, Joints, Layouts, close_targets, joints, same_class
+from isometry.relations import CloseTargets, GivenDistances, Joints, Layouts, close_targets, joints, same_class
 from isometry.samplers import DenseTriplets
 
 TARGETS = np.random.default_rng(0).normal(size=(60, 3))
@@ -86,7 +89,9 @@ def nearest(metric, y):
     return metric.distances(y, y).fill_diagonal_(torch.inf).argsort(dim=1, stable=True).numpy()
 
 
-@pytest.mark.parametrize("relate", [joints, Joints(coordinates=3), CloseTargets(radius=7.0)], ids=str)
+@pytest.mark.parametrize(
+    "relate", [joints, Joints(coordinates=3), CloseTargets(radius=7.0)], ids=["named", "in space", "numbers"]
+)
 def test_near_is_what_the_relation_calls_near(relate):
     y = np.random.default_rng(4).normal(size=(40, 6)) * np.array([5.0, 1, 1, 1, 1, 1])
     near = nearest(getattr(relate, "metric", relate), y)
@@ -134,6 +139,69 @@ def test_neighbours_are_drawn_among_the_nearest():
     assert len(epochs(DenseTriplets(batch_size=50, neighbours=5, pool=100).bind(TARGETS), 2)) == 2
 
 
+def with_gaps():
+    """60 items at given distances; a third have none to most others, and three none to any."""
+    matrix = np.abs(np.subtract.outer(np.arange(60.0), np.arange(60.0))) ** 1.5
+    matrix[::3, 2::3] = matrix[2::3, ::3] = np.nan
+    matrix[[7, 13, 31]] = matrix[:, [7, 13, 31]] = np.nan
+    return matrix
+
+
+@pytest.mark.parametrize("pool", [None, 55])
+def test_a_list_that_is_not_full_brings_no_items_that_are_none(pool):
+    matrix = with_gaps()
+    bound = DenseTriplets(batch_size=30, neighbours=5, pool=pool, anchors=2, relate=GivenDistances(matrix=matrix)).bind(
+        np.arange(60)
+    )
+    anchors = []
+    for batch in epochs(bound, 30):
+        assert set(batch) <= set(range(60))
+        assert len(set(batch)) == 30
+        anchors.append(batch[0])
+        if pool is None:
+            row = np.where(np.arange(60) == batch[0], np.nan, matrix[batch[0]])
+            near = [i for i in np.argsort(row, kind="stable")[:5] if not np.isnan(row[i])]
+            assert sorted(row[batch[1 : 1 + len(near)]]) == sorted(row[near])
+        elif batch[0] not in (7, 13, 31):
+            assert not np.isnan(matrix[batch[0], batch[1:6]]).any()
+    assert {7, 13, 31} & set(anchors)
+
+
+def test_fewer_others_than_neighbours():
+    y = np.array([0.0, 1.0, 3.0, np.nan, 7.0])
+    for batch in epochs(DenseTriplets(batch_size=4, neighbours=3).bind(y), 4):
+        assert sorted(batch) == [0, 1, 2, 4]
+
+
+def test_lists_that_are_kept_are_mined(tmp_path):
+    label_neighbours(TARGETS, CloseTargets(), 10, folder=tmp_path / "near")
+    lists = str(tmp_path / "near")
+    made = DenseTriplets(batch_size=12, neighbours=4, lists=lists)
+    assert repr(isometry.parse(repr(made))) == repr(made)
+    found, plain = made.bind(TARGETS), DenseTriplets(batch_size=12, neighbours=4).bind(TARGETS)
+    assert np.array_equal(epochs(found, 3), epochs(plain, 3))
+    with pytest.raises(ValueError, match="found from other labels"):
+        made.bind(TARGETS + 1)
+    with pytest.raises(ValueError, match="lists of 10 neighbours, and 11 are asked for"):
+        DenseTriplets(batch_size=12, neighbours=4, pool=11, lists=lists).bind(TARGETS)
+    with pytest.raises(ValueError, match="lists 60 items, and there are 59"):
+        made.bind(TARGETS[1:])
+    with pytest.raises(FileNotFoundError, match=r"no about\.json"):
+        DenseTriplets(batch_size=12, lists=str(tmp_path)).bind(TARGETS)
+
+
+def test_published_lists_are_mined_as_they_are(tmp_path):
+    index = (np.arange(60)[:, None] + [7, 9, 11]) % 60
+    for name, rows in (("list_nn.pkl", index), ("dist_nn.pkl", np.tile([1.0, 2.0, 3.0], (60, 1)))):
+        (tmp_path / name).write_bytes(pickle.dumps({"trn": rows}, protocol=2))
+    nearest_lists(tmp_path, 3, folder=tmp_path / "near")
+    y = np.where(np.arange(60) == 20, np.nan, 1.0)
+    for batch in epochs(DenseTriplets(batch_size=9, neighbours=3, lists=str(tmp_path / "near")).bind(y), 9):
+        near = [i for i in index[batch[0]] if i != 20]
+        assert list(batch[1 : 1 + len(near)]) == near
+        assert 20 not in batch
+
+
 def test_large_data_keep_their_neighbours_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ISOMETRY_CACHE", str(tmp_path))
     y = np.random.default_rng(6).integers(0, 500, 60_000).astype(np.float32)
@@ -143,6 +211,8 @@ def test_large_data_keep_their_neighbours_in_the_cache(tmp_path, monkeypatch):
     assert {path.name for path in kept.iterdir()} == {"nn_idx.npy", "nn_dist.npy", "about.json"}
     assert next(iter(DenseTriplets(neighbours=3).bind(y))) == one
     assert list(tmp_path.iterdir()) == [kept]
+    (kept / "about.json").write_text("")  # as a full disk leaves it
+    assert next(iter(DenseTriplets(neighbours=3).bind(y))) == one
 
 
 def test_it_is_written_and_read_as_text():

@@ -26,6 +26,7 @@ from isometry.data.published.matlab import load_matlab, records
 PARTS = {"training": "train", "validation": "test"}
 FIELDS = ("image", "scene", "type")
 SIDE = 32
+RELATE = "Layouts(regions=5, matched=True)"
 
 
 def read_lsun_layout(root: Path, *, side: int | None = None) -> Data:
@@ -51,7 +52,9 @@ def read_lsun_layout(root: Path, *, side: int | None = None) -> Data:
     paths = [f"{folder}/{name}.jpg" for name in names]
     data = labelled(root, paths, types if side is None else [""] * len(types), split=split)
     targets = None if side is None else regions(layouts(root, paths, side))
-    return dataclasses.replace(data, category=groups.labels, categories=groups.classes, targets=targets)
+    relate = "" if side is None else RELATE
+    more = {"categories": groups.classes, "targets": targets, "relate": relate}
+    return dataclasses.replace(data, category=groups.labels, **more)
 
 
 def regions(maps: UInt8[Tensor, "n h w"]) -> Float32[Tensor, "n points"]:

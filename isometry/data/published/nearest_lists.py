@@ -13,7 +13,7 @@ from isometry.label_neighbours import Neighbours, kept
 INDEX, DISTANCE = "list_nn.pkl", "dist_nn.pkl"
 
 
-def nearest_lists(root: Path, k: int = 30, *, part: str = "trn", folder: Path | None = None) -> Neighbours:
+def nearest_lists(root: str | Path, k: int = 30, *, part: str = "trn", folder: str | Path | None = None) -> Neighbours:
     """The first k neighbours of each picture, from `list_nn.pkl` and `dist_nn.pkl`; nothing of the pickles is run.
 
     The published files hold 12,366 training pictures ("trn") and 9,919 test pictures ("val"): about 2 GB of indices while
@@ -21,12 +21,13 @@ def nearest_lists(root: Path, k: int = 30, *, part: str = "trn", folder: Path | 
 
     Args:
         part: "trn" or "val"; rows are in the order of that folder's pictures.
-        folder: where to keep them as memory-mapped arrays.
+        folder: where to keep them as memory-mapped arrays: new, empty, or of the same lists.
 
     Raises:
         FileNotFoundError: where the files are not.
-        ValueError: for pickles that hold no such lists, or too few neighbours.
+        ValueError: for pickles that hold no such lists, or too few neighbours, and for a folder of other things.
     """
+    root = Path(root)
     lists = _first(root, INDEX, part, k, "iu").astype(np.int64)
     gaps = _first(root, DISTANCE, part, k, "fiu").astype(np.float32)
     n = len(lists)
@@ -38,6 +39,11 @@ def nearest_lists(root: Path, k: int = 30, *, part: str = "trn", folder: Path | 
     bad = ((lists < 0) | (lists >= n) | (lists == own)).any(1) | ~(np.diff(gaps, axis=1, prepend=0) >= 0).all(1)
     if bad.any():
         raise ValueError(f"Row {int(bad.argmax())} of {INDEX} is no list of other pictures by rising distance.")
+    twice = (np.diff(np.sort(lists, axis=1), axis=1) == 0).any(1)
+    if twice.any():
+        raise ValueError(
+            f"Row {int(twice.argmax())} of {INDEX} in {root} names a picture twice: it is no list of neighbours."
+        )
     with kept(folder, n, k, {"metric": f"{INDEX} of {root.name}", "n": n, "k": k, "part": part}) as (write, close):
         write(np.arange(n), lists, gaps)
         return close(True, None)
