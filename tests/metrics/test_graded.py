@@ -171,5 +171,3 @@ def test_label_distances_0_1_3():
 def test_gains_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="grades is above 0"):
         ExponentialGain(grades=0)
-    with pytest.raises(ValueError, match="soft"):
-        Soft(metric=NDCG(gain=DistanceGain()))(torch.randn(4, 3), torch.tensor([0, 0, 1, 1]))
