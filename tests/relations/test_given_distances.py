@@ -169,6 +169,7 @@ def test_a_radius_is_a_distance_above_zero(radius):
             make(radius=radius)
 
 
+@pytest.mark.slow
 def test_it_compiles_whole():
     """In a process without the checks of types that these tests run with."""
     done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, timeout=300)
