@@ -233,7 +233,8 @@ def embed(
         print(f"{left_out} pictures could not be read and were left out", file=sys.stderr)
 
 
-app.command()(commands.bundle)
+for command in commands.COMMANDS:
+    app.command()(command)
 
 
 @app.command("list")

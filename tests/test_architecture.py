@@ -16,7 +16,7 @@ from isometry.expression import CATALOGUE
 ROOT = Path(isometry.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = (
-    ("version", "component", "embedded", "samples", "cost"),
+    ("version", "component", "embedded", "samples", "cost", "lite"),
     ("ops",),
     ("distributed", "relation", "similarity", "reference"),
     ("miner", "noise", "label_metric"),
@@ -37,6 +37,10 @@ LAYERS = (
     ("queries", "label_space"),
     ("run",),
     ("training", "bundle"),
+    ("index", "export", "attribution"),
+    ("openset",),
+    ("audit", "serve"),
+    ("explore",),
     ("use", "api", "comparison"),
     ("bench", "commands"),
     ("show", "cli"),

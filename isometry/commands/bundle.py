@@ -1,4 +1,4 @@
-"""Commands for what a user ships."""
+"""isometry bundle: a run in one file."""
 
 import sys
 from pathlib import Path
