@@ -27,12 +27,14 @@ def test_own_loop_learns_on_letters_it_never_saw():
     assert after > before + 0.08
 
 
+@pytest.mark.slow
 def test_it_learns_in_lightning():
     pytest.importorskip("lightning", reason="lightning is not installed: pip install 'isometry[dev]'")
     before, after = example("in_lightning").main()
     assert after > before + 0.1
 
 
+@pytest.mark.slow
 def test_it_learns_in_the_hugging_face_trainer():
     pytest.importorskip("transformers", reason="transformers is not installed: pip install 'isometry[dev]'")
     before, after = example("in_trainer").main()

@@ -38,8 +38,8 @@ def project(record: Record, points: int = POINTS) -> Map:
     shown = [everything(int(k)) for k in chosen]
     by_length = record.graded is not None and record.graded.by_length
     z = torch.cat([_row(point, by_length) for point in shown])
-    xy, method = _layout(z, "as they are" if by_length else "at unit length")
-    return Map(shown, _fit(xy), _nearest(z, by_length), method, len(labels))
+    xy, method = layout(z, "as they are" if by_length else "at unit length")
+    return Map(shown, fit(xy), _nearest(z, by_length), method, len(labels))
 
 
 def _row(point: Point, by_length: bool) -> Float[Tensor, "1 d"]:
@@ -84,7 +84,8 @@ def _distinct(record: Record):
     return point, torch.cat([queries.labels, gallery.labels[fresh]])
 
 
-def _layout(z: Float[Tensor, "p d"], how: str) -> tuple[Float[Tensor, "p 2"], str]:
+def layout(z: Float[Tensor, "p d"], how: str) -> tuple[Float[Tensor, "p 2"], str]:
+    """Lays these out in the plane, in the unit of the method; `how` they are given goes into the words that it returns."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -104,7 +105,7 @@ def _layout(z: Float[Tensor, "p d"], how: str) -> tuple[Float[Tensor, "p 2"], st
     )
 
 
-def _fit(xy: Float[Tensor, "p 2"]) -> Float[Tensor, "p 2"]:
+def fit(xy: Float[Tensor, "p 2"]) -> Float[Tensor, "p 2"]:
     """Moves the points into the unit square, one scale for both axes."""
     low, high = xy.min(0).values, xy.max(0).values
     scale = (high - low).max().clamp(min=1e-9)

@@ -43,6 +43,7 @@ def wait_for(met, seconds=120):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_at_work_changes_nothing(tmp_path):
     root, path = tmp_path, tiny.write(tmp_path, budget=20)
     found = runner.run(path, data_root=root, out=root / "whole", cache=root / "shelf", workers=0)

@@ -153,7 +153,8 @@ def test_where_items_are_equal_the_value_is_the_mean_over_all_orders(chosen):
     q = torch.tensor([[1.0, 0.0]])
     g = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.8, 0.6], [0.8, 0.6], [0.0, 1.0], [0.0, 1.0]])
     y = torch.tensor([0, 1, 0, 2, 0, 3])
-    orders = [torch.tensor(p) for p in itertools.permutations(range(6))]
+    tied = itertools.product(itertools.permutations((1, 2, 3)), itertools.permutations((4, 5)))
+    orders = [torch.tensor((0, *near, *far)) for near, far in tied]
     every = torch.stack([whole(chosen, q, same_class(torch.tensor([0]), y[p]), g[p])[:, 0] for p in orders])
     found = evaluate(q, torch.tensor([0]), chosen, against=(g, y), samples=0)
     torch.testing.assert_close(values(found)[:, 0], every.mean(0), atol=1e-6, rtol=0)
