@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from isometry.bench.findings import CONCATENATED, SEPARATED, Findings, Method, Pair, Row
+from isometry.report.text import metric_name
 
 CONTRASTIVE = "tuned contrastive"
 LEVEL = 0.05
@@ -45,6 +46,16 @@ class View:
     def reading(self) -> str:
         """What the page ranks by: one model as it is, where there are such values."""
         return (*self.readings, SEPARATED)[0]
+
+    @property
+    def chosen_by(self) -> str:
+        """What validation chose by, in short: "MAP@R"."""
+        return metric_name(self.findings.held.get("validation", "").rpartition(", by ")[2] or "MAP@R")
+
+    @property
+    def whole(self) -> tuple[str, str]:
+        """What a test draws anew as a whole, one and many: classes, or items where labels lie at a distance."""
+        return ("class", "classes") if self.chosen_by == "MAP@R" else ("item", "items")
 
     def row(self, name: str, metric: str = "", reading: str = "") -> Row | None:
         """Where a method stands on a metric: the study's own, unless given."""

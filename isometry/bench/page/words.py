@@ -24,7 +24,7 @@ def size(view: View) -> str:
         f"{plural(len(f.methods), 'method')} under equal conditions: {trials} trials of search each, then "
         f"{_counts(seeds, f.seeds)} {'seed' if f.seeds == 1 else 'seeds'} × {plural(f.folds, 'fold')}; "
         f"tested on {plural(f.queries, 'query', 'queries')} of "
-        f"{plural(f.classes, 'class', 'classes')} that no training saw."
+        f"{plural(f.classes, *view.whole)} that no training saw."
     )
 
 
@@ -82,7 +82,7 @@ def above(view: View) -> str:
 def few(view: View) -> str:
     """What is too few for intervals to be taken at their word."""
     classes, rows = view.findings.classes, [row for row in view.standing if row.seeds < SEEDS]
-    short = ([_few_seeds(view, rows)] if rows else []) + [plural(classes, "class", "classes")] * (classes < CLASSES)
+    short = ([_few_seeds(view, rows)] if rows else []) + [plural(classes, *view.whole)] * (classes < CLASSES)
     if not short or view.best is None:
         return ""
     one = any(1 in (row.seeds, row.paired) for row in rows)
@@ -141,7 +141,7 @@ def not_run(view: View) -> str:
 
 
 def chosen(view: View) -> str:
-    """What a lead at the top is worth, where the top was found on the test classes."""
+    """What a lead at the top is worth, where the top was found on the test part."""
     return (
         "The best was picked by its test value out of all methods, so its own value flatters it a little; Holm's "
         "correction covers the tests of differences, not the value."

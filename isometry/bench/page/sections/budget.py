@@ -11,8 +11,6 @@ from ..numbers import plain, short, signed
 from ..plot import Plane, Scale
 from ..view import View, finite
 
-VALIDATED = "validation MAP@R"
-
 
 def budget(view: View) -> str:
     """The expected best of n trials for all methods in one chart; a small chart of learning curves for each."""
@@ -36,7 +34,7 @@ def _best_of(view: View) -> str:
     named = list(dict.fromkeys(first))
     lines = [_line(frame, view, m, named) for m in known.values() if m.name not in named]
     lines += [_line(frame, view, known[name], named) for name in reversed(named)]
-    body = _axes(frame, y, most) + "".join(lines) + _ends(frame, view, [known[n] for n in named], named)
+    body = _axes(view, frame, y, most) + "".join(lines) + _ends(frame, view, [known[n] for n in named], named)
     readings = [
         Reading(
             n,
@@ -45,9 +43,9 @@ def _best_of(view: View) -> str:
         )
         for n in range(1, most + 1)
     ]
-    label = f"Expected best validation MAP@R of 1 to {most} trials, for {plural(len(known), 'method')}."
+    label = f"Expected best validation {view.chosen_by} of 1 to {most} trials, for {plural(len(known), 'method')}."
     note = (
-        "Expected best of n trials drawn from those made, on validation classes; a trial without a value counts as 0, and a "
+        "Expected best of n trials drawn from those made, on the validation part; a trial without a value counts as 0, and a "
         "line begins where it comes into view. A line that still rises would have gained "
         f"from more search; an order that crosses depends on the budget. {_tuned(view)}"
     )
@@ -60,9 +58,9 @@ def _best_of(view: View) -> str:
     )
 
 
-def _axes(frame: Frame, y: Scale, most: int) -> str:
+def _axes(view: View, frame: Frame, y: Scale, most: int) -> str:
     plane = Plane(Scale(*frame.x), y, frame.width, frame.height)
-    return plane.axes("trials", f"expected best {VALIDATED}", (min(5, max(most - 1, 1)), 4))
+    return plane.axes("trials", f"expected best validation {view.chosen_by}", (min(5, max(most - 1, 1)), 4))
 
 
 def _heights(frame: Frame, known: dict[str, Method], named: list[str], n: int) -> list[float]:
@@ -139,7 +137,8 @@ def _learning(view: View) -> str:
     middle = _mean(curves[first])
     cards = "".join(_small(view, plane, m, middle if m.name != first else []) for m in curves.values())
     note = (
-        f"Each chart: {VALIDATED} over steps, a thin line for a training, the strong line their mean (where all still ran); "
+        f"Each chart: validation {view.chosen_by} over steps, a thin line for a training, the strong line their mean (where all still "
+        f"ran); "
         f"dashed: the mean of {first}. All charts have the same axes. Validation chose the step that was kept."
     )
     return f'<div class="multiples">{cards}</div><p class="muted">{escape(note)}</p>'

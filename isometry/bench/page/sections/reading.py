@@ -16,8 +16,9 @@ TERMS = (
     ("Not told apart", "p (Holm) is 0.05 or more. It does not show that two methods are equal; the study cannot tell."),
     ("Detectable", "The smallest true difference that a study of this size would find with probability 0.8 "
      "(p < 0.05, by a test of that one difference; Holm’s correction for many asks for a larger one)."),
-    ("Search", "The same number of trials for every method, learning rates among what is searched, chosen by validation MAP@R on "
-     "training classes left out. The first trial has the method’s published settings. Test classes take no part."),
+    ("Search", "The same number of trials for every method, learning rates among what is searched, chosen by validation on "
+     "training classes left out (items, where labels lie at a distance). "
+     "The first trial has the method’s published settings. Test classes take no part."),
     ("Separated, concatenated", "The mean over the models of the folds; and the models’ embeddings joined into one, which is "
      "longer and nearly always better. Compare only values of the same kind."),
     ("Controls", "Raw pixels, trunks that were not trained further, random and classical projections; and a contrastive loss "

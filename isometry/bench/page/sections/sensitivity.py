@@ -73,7 +73,8 @@ def _strips(view: View) -> str:
     return (
         "<h3>The trials of the knobs that mattered most</h3>"
         f'<div class="multiples wide">{drawn}</div><p class="muted">Each dot is a trial: the knob’s value and the validation '
-        "MAP@R; the other knobs vary as well. Ring: the trial that was chosen. Cross at the bottom: no value, because a "
+        f"{escape(view.chosen_by)}; the other knobs vary as well. Ring: the trial that was chosen. "
+        "Cross at the bottom: no value, because a "
         "fold diverged, collapsed or failed.</p>"
     )
 
@@ -148,7 +149,7 @@ def _chosen(view: View) -> str:
     if not rows:
         return '<p class="muted">No setting has been chosen yet.</p>'
     waiting = [m.name for m in view.methods.values() if m.setting is None]
-    caption = "What the search chose, by validation MAP@R alone. – : has no such rate, or it is not trained."
+    caption = f"What the search chose, by validation {escape(view.chosen_by)} alone. – : has no such rate, or it is not trained."
     caption += f" Still searching: {escape(listed(waiting))}." if waiting else ""
     titles = ("Method", "loss", "head_lr", "trunk_lr", "loss_lr", "validation")
     return (
