@@ -137,8 +137,8 @@ def _learning(view: View) -> str:
     middle = _mean(curves[first])
     cards = "".join(_small(view, plane, m, middle if m.name != first else []) for m in curves.values())
     note = (
-        f"Each chart: validation {view.chosen_by} over steps, a thin line for a training, the strong line their mean (where all still "
-        f"ran); "
+        f"Each chart: validation {view.chosen_by} over steps, a thin line for a training, the strong line their mean (where all "
+        f"still ran); "
         f"dashed: the mean of {first}. All charts have the same axes. Validation chose the step that was kept."
     )
     return f'<div class="multiples">{cards}</div><p class="muted">{escape(note)}</p>'
