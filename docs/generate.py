@@ -39,6 +39,7 @@ TITLES = {
     "heads": "Heads and pools", "metrics": "Metrics", "losses": "Losses", "regularisers": "Regularisers",
     "miners": "Miners", "references": "References", "similarities": "Similarities", "samplers": "Samplers", "trunks": "Trunks",
     "transforms": "Transforms", "rerank": "Re-rankings", "optimizers": "Optimizers", "schedules": "Schedules", "codes": "Codes",
+    "indexes": "Kinds of index",
 }  # fmt: skip
 PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PNP(penalty={})",
          "Weigh": "GeneralPairWeighting(weigh={})", "Gain": "NDCG(gain={})", "Volume": "CSG(volume={})",
@@ -48,7 +49,7 @@ PARTS = {"Select": "Triplet(select={})", "Step": "Soft(step={})", "Penalty": "PN
 HOLDS = {"Step": "losses", "Weigh": "losses", "Metric": "metrics", "Similarity": "similarities", "References": "references",
          "Reference": "references", "Miners": "miners", "Miner": "miners", "Relate": "relations", "Select": "losses",
          "Penalty": "losses", "Penalty | None": "references", "Gain": "metrics", "Volume": "metrics",
-         "LocalVolume": "regularisers", "Points": "regularisers", "Estimate": "regularisers"}  # fmt: skip
+         "LocalVolume": "regularisers", "Points": "regularisers", "Estimate": "regularisers", "Code | None": "codes"}  # fmt: skip
 
 
 @functools.cache
@@ -154,6 +155,8 @@ def command(name: str, thing: Any, kind: str) -> str:
     if name in data_only():
         return ""
     text = text_form(name, thing)
+    if kind == "indexes":
+        return f'isometry index mine.isom DATA --out gallery --kind "{text}"'
     if kind in ("rerank", "codes"):
         return f'isometry evaluate runs/mine --{kind} "{text}"'
     option, value = {

@@ -9,6 +9,8 @@ from typing import Any
 from isometry.component import default_text, fields, nearest
 from isometry.expression import CATALOGUE, catalogue, names
 
+CALLED = {"index.kinds": "indexes"}
+
 
 def entries(kind: str) -> dict[str, Any]:
     """The exported entries of one kind, by name."""
@@ -18,7 +20,7 @@ def entries(kind: str) -> dict[str, Any]:
 @functools.cache
 def kinds() -> dict[str, str]:
     """What can be listed, and the package that holds it."""
-    return {path.split(".")[-1]: path for path in CATALOGUE}
+    return {CALLED.get(path, path.split(".")[-1]): path for path in CATALOGUE}
 
 
 def summary(thing: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from isometry.component import Component, checked, data_fields, fields, missing_field, nearest, unknown_field
 
 CATALOGUE = ("losses", "regularisers", "miners", "references", "similarities", "relations", "metrics", "samplers",
-             "heads", "trunks", "optimizers", "schedules", "rerank", "codes", "data.transforms")  # fmt: skip
+             "heads", "trunks", "optimizers", "schedules", "rerank", "codes", "index.kinds", "data.transforms")  # fmt: skip
 PLUGINS = "isometry.components"
 
 

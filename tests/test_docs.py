@@ -180,7 +180,9 @@ def test_command_exists_with_its_options_and_expressions(page, line):
     app = typer.main.get_command(importlib.import_module("isometry.cli").app)
     _, name, *words = shlex.split(line)
     assert name in app.commands
-    options = {text: p for p in app.commands[name].params for text in p.opts if text.startswith("-")}
+    options = {
+        text: p for p in app.commands[name].params for text in (*p.opts, *p.secondary_opts) if text.startswith("-")
+    }
     used = [word for word in words if word.startswith("-")]
     assert not [word for word in used if word not in options]
     for word, value in itertools.pairwise(words):

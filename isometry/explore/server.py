@@ -1,0 +1,53 @@
+"""The explorer on a port of this machine."""
+
+import socket
+import sys
+from typing import Any
+
+from isometry.explore.app import app
+from isometry.explore.guard import is_loopback
+from isometry.explore.shown import Shown
+
+FIRST, TRIED = 8050, 50
+
+
+def serve(shown: Shown, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    """Serves the page until Ctrl-C; prints its address, and a warning where others than this machine can reach it.
+
+    Raises:
+        OSError: for an address or port that cannot be had. ValueError: without the extra `serve`.
+    """
+    made = app(shown, names=(host, socket.gethostname(), socket.getfqdn()))
+    import uvicorn
+
+    if not is_loopback(host):
+        print(f"Anyone who can reach {host} sees these pictures: the explorer asks for no password.", file=sys.stderr)
+    with listening(host, port) as taken:
+        at = f"[{host}]" if ":" in host else host
+        print(f"explore: http://{at}:{taken.getsockname()[1]}/   (Ctrl-C stops it)", flush=True)
+        config = uvicorn.Config(made, log_level="warning", access_log=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[taken])
+
+
+def listening(host: str, port: int) -> Any:
+    """A socket bound to this port, or, for port 0, to the first free one from 8050 on.
+
+    Raises:
+        OSError: where it cannot be bound.
+    """
+    last: OSError | None = None
+    for tried in (port,) if port else range(FIRST, FIRST + TRIED):
+        try:
+            family = socket.getaddrinfo(host, tried, type=socket.SOCK_STREAM)[0]
+            made = socket.socket(family[0], family[1], family[2])
+            try:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                made.bind(family[4])
+                return made
+            except OSError:
+                made.close()
+                raise
+        except OSError as error:
+            last = error
+    which = f"Port {port}" if port else f"Ports {FIRST} to {FIRST + TRIED - 1}"
+    raise OSError(f"{which} of {host} cannot be had ({last}): name another with --port.")
