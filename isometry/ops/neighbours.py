@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -28,6 +29,28 @@ TILE = 8192  # gallery items at once
 BUSY = 2**27  # bytes beyond which a larger piece of work is no faster
 
 
+class Known(NamedTuple):
+    """What a fast search needs to know of a gallery: its centre, the longest vector from there, and the rows that are searched.
+
+    Of products the rows are the gallery itself; of distances a copy with a column more.
+    """
+
+    centre: Float[Tensor, " d"]
+    longest: Float[Tensor, ""]
+    searched: Float[Tensor, "m e"]
+
+
+@torch.no_grad()
+def known(g: Float[Tensor, "m d"], similarity: Compare = inner) -> Known:
+    """What `nearest` would find out of a gallery at every call; for those who search the same one often."""
+    g, norm = g.detach().float(), torch.linalg.vector_norm
+    if similarity is inner:
+        return Known(torch.zeros_like(g[0]), norm(g, dim=1).max(), g)
+    centre = g.mean(0)
+    far = norm(g - centre, dim=1, keepdim=True)
+    return Known(centre, far.max(), torch.cat([g - centre, -far.square() / 2], 1))
+
+
 def nearest(
     q: Float[Tensor, "n d"],
     g: Float[Tensor, "m d"],
@@ -39,6 +62,7 @@ def nearest(
     turn: Int[Tensor, " n"] | None = None,
     memory: str | int = "512 MB",
     propose: Propose | None = None,
+    about: Known | None = None,
 ) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
     """The k most similar gallery items of each query, most similar first.
 
@@ -48,6 +72,7 @@ def nearest(
         turn: among equals, the first index at or after the query's `turn` comes first, cyclically; 0 unless given.
         memory: working memory beside the inputs and the result.
         propose: `by_faiss` or `by_torch`; by default faiss where it is installed and the data is on the CPU.
+        about: `known(g, similarity)`, where the same gallery is searched again and again.
 
     Returns:
         Similarities (float32) and gallery rows (int64), padded with −inf and −1 where the gallery has fewer than k.
@@ -60,8 +85,11 @@ def nearest(
             [0, 1]])
     """
     parts = list(
-        search(q, g, k, ids_q=ids_q, ids_g=ids_g, similarity=similarity, turn=turn, memory=memory, propose=propose)
-    )
+        search(
+            q, g, k, ids_q=ids_q, ids_g=ids_g, similarity=similarity, turn=turn, memory=memory, propose=propose,
+            about=about,
+        )
+    )  # fmt: skip
     if not parts:
         return q.new_empty(0, k, dtype=torch.float32), torch.empty(0, k, dtype=torch.int64, device=q.device)
     return torch.cat([sim for _, sim, _ in parts]), torch.cat([index for _, _, index in parts])
@@ -80,6 +108,7 @@ def search(
     memory: str | int = "512 MB",
     propose: Propose | None = None,
     apart: Sequence[tuple[Tensor, Tensor]] = (),
+    about: Known | None = None,
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """`nearest`, a chunk of queries at a time: yields their rows, similarities and gallery indices.
 
@@ -94,7 +123,7 @@ def search(
     fast = similarity in (inner, minus_distance) and want * DENSE < len(g)
     propose = propose or (by_faiss if _has_faiss() and q.device.type == "cpu" else by_torch)
     step = rows_in(memory, 200 * want + (0 if fast and propose is by_faiss else tile))
-    settled = _settled(q, g, similarity, propose) if fast else None
+    settled = _settled(g, similarity, propose, about or known(g, similarity)) if fast else None
     for start in range(0, len(q), step):
         rows = slice(start, min(start + step, len(q)))
         chunk, starts = q[rows], turn[rows]
@@ -143,7 +172,7 @@ def pieces(rows: Tensor, size: int) -> list[Tensor]:
 
 
 def _settled(
-    q: Tensor, g: Tensor, similarity: Compare, propose: Propose
+    g: Tensor, similarity: Compare, propose: Propose, about: Known
 ) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     """A search whose answer is exact for the queries it calls sure.
 
@@ -152,12 +181,9 @@ def _settled(
     is a third of it). Distances are searched as
     products too: ‖q − g‖² = ‖q‖² − 2 ([q, 1]ᵀ[g, −‖g‖²/2]), all centred on the gallery's mean.
     """
-    slack = (8 + 4 * q.shape[1] ** 0.5) * UNIT
-    product = similarity is inner
-    centre = torch.zeros_like(g[0]) if product else g.mean(0)
-    norm = torch.linalg.vector_norm
-    longest = norm(g, dim=1).max() if product else norm(g - centre, dim=1).max()
-    searched = g if product else torch.cat([g - centre, -norm(g - centre, dim=1, keepdim=True).square() / 2], 1)
+    slack = (8 + 4 * g.shape[1] ** 0.5) * UNIT
+    product, norm = similarity is inner, torch.linalg.vector_norm
+    centre, longest, searched = about
 
     def find(chunk: Tensor, want: int, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         moved = chunk if product else torch.cat([chunk - centre, torch.ones_like(chunk[:, :1])], 1)

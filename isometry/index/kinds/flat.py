@@ -1,5 +1,6 @@
 """Every vector is looked at."""
 
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -8,8 +9,8 @@ from torch import Tensor
 
 from isometry.index.kinds import file
 from isometry.index.kinds.kind import Kind, Lists, Searcher, among, padded, vectors
-from isometry.ops.neighbours import nearest
-from isometry.ops.ranking import Compare, inner
+from isometry.ops.neighbours import Known, known, nearest
+from isometry.ops.ranking import Compare, inner, minus_distance
 
 
 class Flat(Kind):
@@ -41,7 +42,12 @@ class Scan(Searcher):
 
     @property
     def memory(self) -> int:
-        return 0
+        """A copy of the vectors for distances, made at the first search; nothing for products."""
+        return 4 * len(self.z) * (self.z.shape[1] + 1) if self.compare is minus_distance else 0
+
+    @cached_property
+    def _about(self) -> Known | None:
+        return known(self.z, self.compare) if self.compare in (inner, minus_distance) and len(self.z) else None
 
     def write(self, path: Path) -> None:
         file.write(path, self.note())
@@ -49,11 +55,11 @@ class Scan(Searcher):
     def found(self, q: Float[Tensor, "q d"], k: int, keep: Bool[Tensor, " n"] | None) -> Lists:
         """Where most are kept, a few more are asked for and the others left out: no vector is copied for the mask."""
         if keep is None:
-            return nearest(q, self.z, k, similarity=self.compare)
+            return nearest(q, self.z, k, similarity=self.compare, about=self._about)
         rows = keep.nonzero().squeeze(1)
         if 2 * len(rows) < len(keep):
             return among(q, self.z, rows, k, self.compare)
-        sim, index = nearest(q, self.z, min(2 * k + 16, len(keep)), similarity=self.compare)
+        sim, index = nearest(q, self.z, min(2 * k + 16, len(keep)), similarity=self.compare, about=self._about)
         out = ~keep[index]
         order = out.byte().argsort(dim=1, stable=True)[:, :k]
         sim, index = padded(sim.gather(1, order), index.gather(1, order), k)
