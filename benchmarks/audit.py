@@ -163,7 +163,7 @@ def greys(data: Data) -> torch.Tensor:
     return rows - rows.mean(0)
 
 
-def found_labels(run: str, seeds: int) -> None:
+def found_labels(run: str, seeds: range) -> None:
     """Average precision beside the usual scores; precision and recall of those called wrong; calibration."""
     for name, (z, labels) in sets(run).items():
         print(f"\n{name}: {len(labels):,} pictures, {int(labels.max()) + 1} classes")
@@ -175,7 +175,7 @@ def found_labels(run: str, seeds: int) -> None:
         bins = np.zeros((5, 3))
         for near, share in itertools.product((False, True), (0.02, 0.05)):
             rows = []
-            for seed in range(seeds):
+            for seed in seeds:
                 given, wrong = planted_labels(z, labels, share, near, seed)
                 found = mislabels(z, given)
                 scores = {**usual(z, given), "audit": found.score}
@@ -211,13 +211,14 @@ def main() -> None:
     parser.add_argument("--run", default="")
     parser.add_argument("--each", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--queries", type=int, default=32)
     given = parser.parse_args()
     torch.set_num_threads(1)
     for source in given.data if given.table != "labels" else ():
         found_copies(source, given.each, 0) if given.table == "copies" else found_by_bands(source, given.queries)
     if given.table == "labels":
-        found_labels(given.run, given.seeds)
+        found_labels(given.run, range(given.first_seed, given.first_seed + given.seeds))
 
 
 if __name__ == "__main__":

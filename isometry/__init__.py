@@ -35,7 +35,8 @@ _HOME = {
     "compare": "comparison",
 }  # fmt: skip
 _PACKAGES = ("data", "heads", "losses", "metrics", "miners", "references", "regularisers", "samplers", "schemes",
-             "similarities", "trunks", "rerank", "codes", "relation", "relations", "ops", "protocols", "report")  # fmt: skip
+             "similarities", "trunks", "rerank", "codes", "relation", "relations", "ops", "protocols", "report", "bundle",
+             "lite", "index", "export", "attribution", "openset", "audit")  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

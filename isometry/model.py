@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import PureWindowsPath
 
 import torch
 from jaxtyping import Float, UInt8
@@ -11,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 from isometry.embedded import Embedded
 from isometry.expression import names, parse
 
+WEIGHTS_FILE = re.compile(r"""\bweights=(['"])(.*?)\1""")
 Images = Float[Tensor, "*b_c_h_w"] | UInt8[Tensor, "*b_c_h_w"]
 
 
@@ -51,8 +53,8 @@ class Embedder(nn.Module):
 
     @property
     def texts(self) -> dict[str, str]:
-        """The three expressions that `parse` rebuilds this model from (its weights apart)."""
-        return {"trunk": repr(self.trunk), "pool": repr(self.pool), "head": repr(self.head)}
+        """The three expressions that rebuild this model (its weights apart); files are named without their folders."""
+        return {"trunk": without_folders(repr(self.trunk)), "pool": repr(self.pool), "head": repr(self.head)}
 
     @property
     def dim(self) -> int:
@@ -97,6 +99,15 @@ class Embedder(nn.Module):
                 return self(images).z
         finally:
             self.train(training)
+
+
+def without_folders(text: str) -> str:
+    """A trunk's text, its file of weights by name alone: what is shipped does not say where that lay.
+
+    >>> without_folders("Timm(name='resnet18', weights='/data/mine/a.pth')")
+    "Timm(name='resnet18', weights='a.pth')"
+    """
+    return WEIGHTS_FILE.sub(lambda found: f"weights={PureWindowsPath(found[2]).name!r}", text)
 
 
 def parse_trunk(text: str) -> nn.Module:

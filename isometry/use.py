@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from isometry import checkpoint, config
+from isometry.bundle import is_bundle
 from isometry.config import Config
 from isometry.data import Data, read, split
 from isometry.embedder import load
@@ -50,7 +51,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measures a run on any data: `{"test": {metric: {value, low, high}}, …}`; with `out`, writes it and a report there.
 
-    Without `data`, the run's own, and its test part; other data are measured whole, or their test part if they name one.
+    Without `data`, the run's own, and its test part (a bundle has none); other data are measured whole, or their test part if
+    they name one.
     `label` and `label_columns` name the columns of a table; of the run's own data, its test pictures are measured whatever
     the columns. `relate` is a relation of labels, and `similarity` what embeddings are compared by: those of the run unless
     named, its relation where labels have as many numbers as its own ("labels compared by" says which). What `rerank`
@@ -62,11 +64,16 @@ def evaluate(
     """
     folder = Path(run) if Path(run).is_dir() else Path(run).parent
     ready = load(run).to("cuda" if torch.cuda.is_available() else "cpu")
-    known = (folder / CONFIG).is_file()
+    known = not is_bundle(run) and (folder / CONFIG).is_file()
+    if not known and isinstance(data, str) and not data:
+        kind = "a bundle" if is_bundle(run) else f"a model without {CONFIG} beside it"
+        raise ValueError(
+            f"{run} is {kind}, which has no data of its own: name some with --data (a folder, a table, …)."
+        )
     chosen = config.read(folder / CONFIG) if known else Config()
     if out is not None and out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} exists and is not empty: name another folder with --out.")
-    own = not isinstance(data, Data) and (data == "" or data == chosen.data)
+    own = known and isinstance(data, str) and data in ("", chosen.data)
     columns = (chosen.label, chosen.label_columns) if own and not (label or label_columns) else (label, label_columns)
     same = own and columns == (chosen.label, chosen.label_columns)
     similarity = similarity or ready.note.get("similarity", Config.similarity)

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -53,6 +54,18 @@ def entries(path):
 def test_embeddings_are_those_of_the_run_bit_for_bit(root, thing):
     assert isinstance(thing, Ready)
     assert torch.equal(thing(pictures()), isometry.load(root / "run")(pictures()))
+
+
+def test_evaluating_a_bundle_wants_data(root, thing, tmp_path):
+    thing.save(tmp_path)
+    with pytest.raises(ValueError, match=r"a model without config\.toml beside it, which has no data of its own"):
+        use.evaluate(tmp_path / "model.safetensors")
+    for name in ("thing.isom", "run/config.toml"):  # a run's configuration beside it is not its own
+        shutil.copy(root / name, tmp_path)
+        with pytest.raises(
+            ValueError, match=r"thing\.isom is a bundle, which has no data of its own: name some with --data"
+        ):
+            use.evaluate(tmp_path / "thing.isom")
 
 
 def test_it_knows_what_the_run_knew(root, thing):

@@ -4,6 +4,7 @@ from torch import nn
 
 from isometry import parse
 from isometry.model import EMA, Embedder, parameter_groups, parse_trunk
+from isometry.trunks import unfilled
 
 
 @pytest.fixture
@@ -18,6 +19,15 @@ def test_text_rebuilds_the_model(model):
     images = torch.rand(3, 1, 32, 32)
     assert torch.equal(again.embed(images), model.embed(images))
     assert again.texts == model.texts
+
+
+def test_texts_do_not_say_where_weights_lay():
+    for path in ("/data/somebody/a.pth", r"C:\data\somebody\a.pth"):
+        with unfilled():
+            text = Embedder.parse(f"Timm(name='resnet18', weights={path!r})").texts["trunk"]
+            assert "weights='a.pth'" in text
+            assert "somebody" not in text
+            assert Embedder.parse(text).texts["trunk"] == text
 
 
 def test_it_returns_the_embedding_and_what_the_head_was_given(model):

@@ -128,11 +128,22 @@ def written(sheet: Image.Image, path: Path) -> None:
     Raises:
         ValueError, OSError: for another kind of file, and where it cannot be written.
     """
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"The drawing is written as a .png file; got {path}.")
     held = io.BytesIO()
     sheet.save(held, "PNG", optimize=True)
-    checkpoint.write(path, held.getvalue())
+    checkpoint.write(target(path), held.getvalue())
+
+
+def target(path: Path) -> Path:
+    """Where a drawing goes, if it can go there.
+
+    Raises:
+        ValueError, OSError: for another kind of file, and a folder that there is not.
+    """
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise ValueError(f"The drawing is written as a .png file; got {path}.")
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.resolve().parent} to write {path.name} to.")
+    return path
 
 
 def _resized(panel: Image.Image, side: int) -> Image.Image:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt64
+from jaxtyping import Bool, Float, Int64, Num, UInt64
 from torch import Tensor
 
 from isometry.audit.signature import SIDE, crops, resampling
@@ -29,6 +29,8 @@ BEST = 8
 """Proposals kept of each picture, of either hand."""
 ROWS = 32768
 """Pictures looked up at once."""
+PIECE = 4096
+"""Pictures whose frequencies are found at once."""
 
 
 class Proposals(NamedTuple):
@@ -40,13 +42,14 @@ class Proposals(NamedTuple):
     mirrored: Bool[np.ndarray, " p"]
 
 
-def frequencies(pictures: Float[Tensor, "n s s"], view: int = 0) -> Float[Tensor, "n b"]:
+def frequencies(pictures: Num[Tensor, "n s s"], view: int = 0) -> Float[Tensor, "n b"]:
     """The lowest frequencies of a crop of each picture, without the mean; those next to it first."""
     box = crops()[view]
     waves = _waves()
     down, across = waves @ resampling(box.top, box.bottom), waves @ resampling(box.left, box.right)
     rows, columns = _order()
-    return (down @ pictures @ across.T)[:, rows, columns]
+    parts = [(down @ some.float() @ across.T)[:, rows, columns] for some in pictures.split(PIECE)]
+    return torch.cat(parts) if parts else torch.empty(0, BITS)
 
 
 def bits(found: Float[Tensor, "n b"], medians: Float[Tensor, " b"], mirrored: bool = False) -> Bool[np.ndarray, "n b"]:
@@ -55,10 +58,10 @@ def bits(found: Float[Tensor, "n b"], medians: Float[Tensor, " b"], mirrored: bo
     return (found * turn > medians).numpy()
 
 
-def propose(pictures: Float[Tensor, "n s s"], looked_up: Float[Tensor, "m s s"] | None = None) -> Proposals:
+def propose(pictures: Num[Tensor, "n s s"], looked_up: Num[Tensor, "m s s"] | None = None) -> Proposals:
     """Pairs among the pictures that may be copies; or, of pictures that are looked up, what among them they may copy.
 
-    Memory: 8 bytes a picture and band, and a few hundred for each of those looked up at once.
+    Memory: 16 bytes a picture and band, 4 a bit, and a few hundred for each of those looked up at once; pictures may be bytes.
     """
     if not len(pictures):
         return joined([])

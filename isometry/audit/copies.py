@@ -11,7 +11,7 @@ from torch import Tensor
 from isometry.audit.bands import Proposals, propose
 from isometry.audit.likeness import likeness, part
 from isometry.audit.planted import COPIES
-from isometry.audit.signature import FLAT, crops, grey, tints
+from isometry.audit.signature import FLAT, crops, grey, levels, tints
 from isometry.audit.survey import Survey
 from isometry.data import Data
 from isometry.data.images import Images
@@ -28,6 +28,7 @@ LEAST = 24
 BY_MODEL = 4
 """Neighbours in the embedding that are compared as well."""
 SAME_BYTES, SAME_PIXELS, ALIKE = "same bytes", "same pixels", "near-duplicate"
+MIRRORED = "mirrored"
 
 
 class Pair(NamedTuple):
@@ -63,15 +64,15 @@ def copies(survey: Survey) -> Copies:
     fit = (survey.contrast > FLAT) & (survey.sizes.min(1) >= LEAST)
     plain = [i for i in survey.readable.tolist() if i not in known and fit[i]]
     index = np.array(plain, dtype=np.int64)
-    pictures = grey(survey.signatures[index])
-    proposals = propose(pictures)
+    signatures = survey.signatures[index]
+    proposals = propose(levels(signatures))
     if survey.z is not None:
         row_of = np.full(len(survey.bytes), -1)
         row_of[survey.readable] = np.arange(len(survey.readable))
         proposals = merged(proposals, by_model(survey.z[row_of[index]]))
-    score = compared(survey.signatures[index], survey.signatures[index], proposals)
-    pairs += near(proposals, score, index)
-    return Copies(pairs, grouped(len(survey.bytes), pairs), found_again(survey, index, pictures), len(proposals.first))
+    pairs += near(proposals, compared(signatures, signatures, proposals), index)
+    again = found_again(survey, index, signatures)
+    return Copies(pairs, grouped(len(survey.bytes), pairs), again, len(proposals.first))
 
 
 def _equals(survey: Survey) -> list[Pair]:
@@ -102,7 +103,7 @@ def by_model(z: Float[Tensor, "n d"], k: int = BY_MODEL) -> Proposals:
 
 def merged(one: Proposals, other: Proposals) -> Proposals:
     """Both; what the first has already is left out of the second."""
-    size = int(max([0, *one.first.tolist(), *one.second.tolist(), *other.first.tolist(), *other.second.tolist()])) + 1
+    size = 1 + max(int(column.max(initial=0)) for each in (one, other) for column in (each.first, each.second))
     new = ~np.isin(other.first * size + other.second, (one.first * size + one.second)[~one.mirrored])
     return Proposals(*(np.concatenate([a, b[new]]) for a, b in zip(one, other, strict=True)))
 
@@ -138,7 +139,7 @@ def near(proposals: Proposals, score: tuple[np.ndarray, np.ndarray], index: np.n
         pair = min(one, other), max(one, other)
         best[pair] = max(best.get(pair, (-1.0, False)), (float(alike[at]), bool(proposals.mirrored[at])))
     ordered = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))
-    return [Pair(a, b, ALIKE, value, "mirrored" if turned else "") for (a, b), (value, turned) in ordered]
+    return [Pair(a, b, ALIKE, value, MIRRORED if turned else "") for (a, b), (value, turned) in ordered]
 
 
 def grouped(n: int, pairs: Sequence[Pair]) -> Int64[np.ndarray, " n"]:
@@ -157,7 +158,7 @@ def grouped(n: int, pairs: Sequence[Pair]) -> Int64[np.ndarray, " n"]:
     return first[joined]
 
 
-def found_again(survey: Survey, index: np.ndarray, pictures: Tensor) -> dict[str, tuple[int, int]]:
+def found_again(survey: Survey, index: np.ndarray, signatures: Tensor) -> dict[str, tuple[int, int]]:
     """Of the copies made of the data's own pictures: how many are found, and how many there are, by what was done.
 
     They are put among the pictures and looked up from both sides, as all pictures are.
@@ -168,15 +169,15 @@ def found_again(survey: Survey, index: np.ndarray, pictures: Tensor) -> dict[str
         return {}
     made = torch.from_numpy(np.stack([survey.probes[position] for position in probed])).flatten(0, 1)
     own = np.array([places[position] for position in probed])
-    every = torch.cat([survey.signatures[index], made])
-    asked = torch.cat([made, survey.signatures[index[own]]])
-    proposals = propose(torch.cat([pictures, grey(made)]), grey(asked))
+    every = torch.cat([signatures, made])
+    asked = torch.cat([made, signatures[own]])
+    proposals = propose(levels(every), levels(asked))
     same = compared(asked, every, proposals)[1]
     parent = np.repeat(own, len(COPIES))
     first, second = proposals.first[same], proposals.second[same]
-    copy, original = first < len(made), second >= len(pictures)
+    copy, original = first < len(made), second >= len(signatures)
     down = copy & (parent[np.minimum(first, len(made) - 1)] == second)
-    number = np.maximum(second - len(pictures), 0)
+    number = np.maximum(second - len(signatures), 0)
     up = ~copy & original & (parent[number] == own[np.maximum(first - len(made), 0)])
     hit = np.zeros(len(made), bool)
     hit[first[down]] = True

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isometry.audit.copies import Copies, Pair
+from isometry.audit.copies import MIRRORED, Copies, Pair
 from isometry.audit.findings import Finding
 
 SURE = 0.6
@@ -36,7 +36,7 @@ def _of(pair: Pair, kind: str, labels: Sequence[str], parts: Sequence[str]) -> F
         kind, severity, advice = "leaked copy", "high", "drop it from the training part"
     if disputed:
         kind, advice = "disputed copy", "find out which label is right"
-        severity = "high" if pair.score >= SURE else "medium"
+        severity = "high" if sure(pair) else "medium"
     what = pair.kind + (f", {pair.what}" if pair.what else "")
     if leaked and disputed:
         what += f", and in two parts ({parts[first]}, {parts[second]})"
@@ -48,7 +48,12 @@ def _of(pair: Pair, kind: str, labels: Sequence[str], parts: Sequence[str]) -> F
 
 def certain(copies: Copies, labels: Sequence[str]) -> list[Pair]:
     """Pairs that are acted on: equals, copies of one label, and others that are surely one picture."""
-    return [p for p in copies.pairs if p.score >= SURE or labels[p.first] == labels[p.second]]
+    return [p for p in copies.pairs if sure(p) or labels[p.first] == labels[p.second]]
+
+
+def sure(pair: Pair) -> bool:
+    """Whether two labels of the pair contradict each other: left and right may be two classes, so not for mirror images."""
+    return pair.score >= SURE and pair.what != MIRRORED
 
 
 def groups_of(group: np.ndarray) -> list[list[int]]:

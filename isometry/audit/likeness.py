@@ -16,6 +16,8 @@ from isometry.audit.signature import SIDE
 STEPS = 4
 BLOCK = 4
 """Places a side of the blocks that are compared."""
+CONTRAST = 2.5
+"""How many times more or less contrast a copy may have: a black and a pale square are not one picture."""
 REACH = 0.25
 """How much of a side a crop may leave out."""
 
@@ -84,7 +86,7 @@ def _compared(first: Tensor, second: Tensor, box: Tensor) -> Likeness:
     shown = part(first[:, None], box)[:, 0]
     a, b = (x - x.mean((1, 2), keepdim=True) for x in (shown, second))
     across, along = (a * b).sum((1, 2)), (a * a).sum((1, 2))
-    gain = across / along.clamp_min(1e-6)
+    gain = (across / along.clamp_min(1e-6)).clamp(1 / CONTRAST, CONTRAST)
     size = (b * b).sum((1, 2)).clamp_min(1e-6)
     rest = (gain[:, None, None] * a - b).square()
     blocks = torch.nn.functional.avg_pool2d(rest[:, None], BLOCK)[:, 0].flatten(1)

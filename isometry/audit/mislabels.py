@@ -14,7 +14,8 @@ scores and f₀ of the scores as labelled, the chance of a wrong label at score 
 rate, Efron, JASA 2004, turned round); the ratio is made monotone by isotonic regression, and π, the share of wrong labels,
 is the largest that leaves no place where fewer pictures lie than wrong ones would (Scott, AISTATS 2015). The larger chance of
 the two kinds counts, the second only where its π is at most a fifth: else the embedding cannot tell such labels. π is an
-upper bound for its kind, up to chance: where right labels look as odd as wrong ones do, the chance is too high.
+upper bound for its kind, up to chance: where right labels look as odd as wrong ones do, the chance is too high. Where π of the
+first kind is above a half, labels look no better than those of other pictures, and no chance is stated.
 """
 
 from typing import NamedTuple
@@ -31,6 +32,8 @@ HEAT = 0.05
 PLANTED = 4000
 MOST = 0.2
 """A share π of labels exchanged for the next class above which the embedding cannot tell such labels: they are left out."""
+HOPELESS = 0.5
+"""A share π of labels of any other picture above which the embedding does not know the classes: no label is called wrong."""
 SPARSE = 0.2
 """The share of the planted labels that a place must hold at least for π to be read off there."""
 
@@ -46,6 +49,7 @@ class Mislabels(NamedTuple):
         neighbours: the nearest pictures, −1 where there are fewer.
         similarity: their cosine.
         share: π of the labels that a neighbour speaks against, of the kind of which more may be wrong.
+            Above `HOPELESS` the embedding does not tell the classes apart, and every chance is 0.
     """
 
     score: Float[Tensor, " n"]
@@ -54,6 +58,13 @@ class Mislabels(NamedTuple):
     neighbours: Int64[Tensor, "n k"]
     similarity: Float[Tensor, "n k"]
     share: float
+
+    @property
+    def said(self) -> str:
+        """How many labels may be wrong, in words."""
+        if self.share > HOPELESS:
+            return "nothing is said of them: the embedding does not tell the classes apart"
+        return f"at most {self.share:.1%}"
 
 
 def mislabels(
@@ -98,7 +109,7 @@ def mislabels(
             next_class, near = chances(score[usable], -score[rows])
             if near <= MOST:
                 any_class, share = torch.maximum(any_class, next_class), max(share, near)
-            chance[usable] = any_class
+            chance[usable] = any_class if share <= HOPELESS else 0.0
     return Mislabels(score, chance, other, found, similarity, share)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from isometry.audit.audit import Audit
 from isometry.audit.findings import KINDS, Finding
+from isometry.audit.mislabels import HOPELESS
 from isometry.audit.pictures import HUGE
 from isometry.report.page import POLICY
 from isometry.report.pictures import Album
@@ -113,7 +114,7 @@ def _side(audit: Audit, album: Album, i: int, label: str) -> str:
     said = " · ".join(text for text in (label or "no label", part) if text)
     return (
         f'<figure data-tip="{escape(name)}" data-more="{escape(said)}">{image(album(i), name)}'
-        f'<figcaption><b class="clip">{escape(label or "no label")}</b><span>{escape(part)}</span>'
+        f'<figcaption><b class="clip">{escape(_last(label) or "no label")}</b><span>{escape(part)}</span>'
         f'<span class="clip path">{escape(name)}</span></figcaption></figure>'
     )
 
@@ -124,7 +125,9 @@ def suspects(audit: Audit, album: Album) -> str:
     if audit.mislabels is None:
         return ""
     if not found:
-        return '<p class="muted">No label is more likely wrong than right.</p>'
+        told = audit.mislabels.share <= HOPELESS
+        said = "No label is more likely wrong than right." if told else f"Of labels, {audit.mislabels.said}."
+        return f'<p class="muted">{said}</p>'
     row_of = {int(position): row for row, position in enumerate(audit.index)}
     rows = "".join(_suspect(audit, album, one, row_of[one.rows[0]]) for one in found[:SUSPECTS])
     lead = (
@@ -149,11 +152,11 @@ def _suspect(audit: Audit, album: Album, one: Finding, row: int) -> str:
         hits.append(
             f'<li class="hit {kind}" data-tip="{escape(audit.names[j])}" data-more="{escape(name)} · similarity {similarity}">'
             f'<span class="frame">{image(album(j), name)}<i class="mark" aria-hidden="true">{mark}</i></span>'
-            f'<span class="score">{similarity}</span><span class="clip">{escape(name)}</span></li>'
+            f'<span class="score">{similarity}</span><span class="clip">{escape(_last(name))}</span></li>'
         )
     return (
         f'<div class="row"><figure class="query" data-tip="{escape(audit.names[i])}">{image(album(i), "labelled " + label)}'
-        f'<figcaption><b class="clip">{escape(label)}</b><span>rather: {escape(one.other)}</span>'
+        f'<figcaption><b class="clip">{escape(_last(label))}</b><span>rather: {escape(_last(one.other))}</span>'
         f"<span>wrong: {number(one.score or 0, 2)}</span></figcaption></figure>"
         f'<ol class="hits">{"".join(hits)}</ol></div>'
     )
@@ -191,13 +194,18 @@ def how(audit: Audit) -> str:
         "embedding": audit.embedding or "none: nothing is said of labels and outliers",
         "pairs compared": f"{audit.copies.proposed:,}",
         **{f"copies made: {name}": f"{hit:,} of {count:,} found" for name, (hit, count) in seen.items()},
-        **({"labels that may be wrong": f"at most {audit.mislabels.share:.1%}"} if audit.mislabels is not None else {}),
+        **({"labels that may be wrong": audit.mislabels.said} if audit.mislabels is not None else {}),
         **({"note": audit.data.notes[0]} if audit.data.notes else {}),
         "isometry": __version__,
     }
     rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items())
     lead = "Copies of a few of these pictures were made on purpose; how many were found says what to expect of others."
     return f'<p class="muted">{lead}</p><dl class="settings">{rows}</dl>'
+
+
+def _last(label: str) -> str:
+    """The end of a label path, which is where two labels differ; the whole is shown on pointing at it."""
+    return label.rsplit("/", 1)[-1]
 
 
 def _is_file(one: Finding) -> bool:

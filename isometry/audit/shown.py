@@ -47,4 +47,4 @@ def summary(found: Audit) -> None:
         print(f"copies made of these pictures to see whether they are found: {made}")
     print(f"embedded by: {found.embedding or 'nothing, so nothing is said of labels and outliers'}")
     if found.mislabels is not None:
-        print(f"labels that may be wrong: at most {found.mislabels.share:.1%}")
+        print(f"labels that may be wrong: {found.mislabels.said}")

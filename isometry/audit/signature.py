@@ -60,7 +60,12 @@ def signature(picture: UInt8[Tensor, "c h w"]) -> UInt8[np.ndarray, " b"]:
 
 def grey(signatures: UInt8[Tensor, "n b"]) -> Float[Tensor, "n s s"]:
     """The grey pictures."""
-    return signatures[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE).float()
+    return levels(signatures).float()
+
+
+def levels(signatures: UInt8[Tensor, "n b"]) -> UInt8[Tensor, "n s s"]:
+    """The grey pictures in bytes, without a copy of them."""
+    return signatures[:, : SIDE * SIDE].unflatten(1, (SIDE, SIDE))
 
 
 def tints(signatures: UInt8[Tensor, "n b"]) -> Float[Tensor, "n 2 t t"]:

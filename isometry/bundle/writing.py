@@ -20,6 +20,7 @@ from isometry.evaluation import embed
 from isometry.fingerprint import EVALUATION
 from isometry.fingerprint import content as content_of
 from isometry.label_metric import metric_of
+from isometry.model import without_folders
 from isometry.run import CONFIG, Run
 from isometry.run import read as read_run
 from isometry.supervision import is_continuous, relation
@@ -87,7 +88,7 @@ def write(
         ready=ready,
         similarity=found.similarity,
         metrics=made.metrics,
-        settings={**dataclasses.asdict(chosen), "data": named},
+        settings={**dataclasses.asdict(chosen), "data": named, "trunk": without_folders(chosen.trunk)},
         data=named,
         classes=() if parts is None else tuple(parts.train.classes[int(c)] for c in parts.train.present()),
         continuous=continuous,

@@ -151,4 +151,5 @@ def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         cells = [
             x.ljust(w) if h in ("label", "path") else x.rjust(w) for h, x, w in zip(head, line, widths, strict=True)
         ]
-        print("  ".join(cells).rstrip())
+        text = "  ".join(cells).rstrip()
+        print(text.encode(errors="surrogateescape").decode(errors="replace"))  # file names need not be Unicode

@@ -17,8 +17,9 @@ def why(
     """Draw which places of two pictures make them alike to a model, and which speak against it."""
     import isometry
     from isometry.attribution import why as explained
-    from isometry.attribution.drawing import drawn, words, written
+    from isometry.attribution.drawing import drawn, target, words, written
 
+    target(out)
     found = explained(isometry.load(model), a, b, similarity=similarity, steps=steps)
     written(drawn(found, names=(a.name, b.name)), out)
     print("\n".join(words(found, (a.name, b.name))))

@@ -10,6 +10,7 @@ import torch
 
 from isometry.explore.images import LARGE, SMALL, Upload, Uploads, encoded, kept_small
 from isometry.explore.shown import OWN, Items, Shown
+from isometry.serve.preparing import embedding
 
 MOST = 100
 NAME_LENGTH = 160
@@ -77,9 +78,13 @@ class Answers:
         return {**self._known(name, row), "searched": rows.stop - rows.start, "models": models}
 
     def add(self, picture: Any) -> str:
-        """Embeds an uploaded picture by each model; gives the name it has from now on."""
+        """Embeds an uploaded picture by each model; gives the name it has from now on.
+
+        Raises:
+            Refused: for one that a model cannot take.
+        """
         with self._model:
-            vectors = tuple(space.ready(space.model([picture]).float()) for space in self.shown.spaces)
+            vectors = tuple(space.ready(embedding(picture, space.model)) for space in self.shown.spaces)
         return self.uploads.add(Upload(kept_small(picture), vectors))
 
     def picture(self, name: str, large: bool) -> tuple[bytes, str]:

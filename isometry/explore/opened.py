@@ -39,6 +39,8 @@ def opened(
         ValueError, OSError: for what is no run, gallery or bundle, or cannot be read.
     """
     path = Path(source)
+    if not (galleries.is_gallery(path) or is_bundle(source) or path.suffix == ".safetensors"):
+        _refuse_other(path)
     folder = folder_for(path)
     if galleries.is_gallery(path) or (is_bundle(path) and not data):
         items, views = galleries.read(path, other)
@@ -48,6 +50,14 @@ def opened(
         raise ValueError(f"{path} has {len(items):,} pictures, and a page shows up to {LIMIT:,}: index a part of them.")
     spaces = tuple(_space(*view, items, folder, say) for view in views)
     return Shown(name=path.resolve().name, items=items, spaces=spaces, folder=folder)
+
+
+def _refuse_other(path: Path) -> None:
+    """Nothing is written into a folder that is no run: it may be somebody's pictures."""
+    if not path.exists():
+        raise FileNotFoundError(f"There is no folder or file {path}: a run, a gallery or a bundle is explored.")
+    if not (path / WEIGHTS).is_file():
+        raise ValueError(f"{path} is no run ({WEIGHTS}), no gallery and no bundle: pictures are named with --data.")
 
 
 def _run(source: str | Path, other: str | Path, data: Any, label: str, folder: Path, workers: int, say: Say):

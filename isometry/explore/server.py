@@ -5,8 +5,8 @@ import sys
 from typing import Any
 
 from isometry.explore.app import app
-from isometry.explore.guard import is_loopback
 from isometry.explore.shown import Shown
+from isometry.serve.access import is_loopback
 
 FIRST, TRIED = 8050, 50
 
@@ -50,4 +50,5 @@ def listening(host: str, port: int) -> Any:
         except OSError as error:
             last = error
     which = f"Port {port}" if port else f"Ports {FIRST} to {FIRST + TRIED - 1}"
-    raise OSError(f"{which} of {host} cannot be had ({last}): name another with --port.")
+    why = getattr(last, "strerror", None) or last
+    raise OSError(f"{which} of {host} cannot be had ({why}): name another with --port.")

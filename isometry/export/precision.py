@@ -11,6 +11,9 @@ import numpy as np
 from isometry.component import nearest
 from isometry.export.graph import quiet
 
+SMALL = 4096
+"""Numbers in a tensor that is worth keeping as float16."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
@@ -50,15 +53,21 @@ def same(model: Any) -> Any:
 
 
 def half_weights(model: Any) -> Any:
-    """Weights kept as float16 and cast back as the model is loaded: half the bytes, and the arithmetic of float32."""
+    """Weights kept as float16 and cast back as the model is loaded: half the bytes, and the arithmetic of float32.
+
+    Tensors of fewer than `SMALL` numbers stay as they are: they weigh little, and early depthwise kernels, whose roundings do
+    not average out, moved embeddings of EfficientNet-lite0 by 2.2 % instead of 0.4 %. So do weights beyond ±65504.
+    """
     import onnx
 
     graph, casts = model.graph, []
     for held in graph.initializer:
         if held.data_type != onnx.TensorProto.FLOAT:
             continue
-        with np.errstate(over="ignore"):
-            short = onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(held).astype(np.float16))
+        value = onnx.numpy_helper.to_array(held)
+        if value.size < SMALL or np.abs(value).max() > np.finfo(np.float16).max:
+            continue
+        short = onnx.numpy_helper.from_array(value.astype(np.float16))
         casts.append(onnx.helper.make_node("Cast", [f"{held.name}.half"], [held.name], to=onnx.TensorProto.FLOAT))
         short.name = f"{held.name}.half"
         held.CopyFrom(short)

@@ -111,7 +111,7 @@ def _bundle(path: str | Path, data: Any, label: str, label_columns: str, picture
 
 
 def some(data: Data, pictures: int) -> Data:
-    """All, or whole classes in a random order for as long as there is room, two at least; any pictures without classes."""
+    """All, or whole classes in a random order for as long as there is room; of two large classes, and without classes, any."""
     if len(data) <= pictures or any(role is not None for role in (data.is_query, data.is_gallery, data.judged)):
         return data
     drawn = torch.Generator().manual_seed(0)
@@ -121,7 +121,8 @@ def some(data: Data, pictures: int) -> Data:
     order = present[torch.randperm(len(present), generator=drawn)]
     counts = torch.bincount(data.labels[data.labels >= 0])[order]
     kept = order[: max(2, int((counts.cumsum(0) <= pictures).sum()))]
-    return data.select(torch.isin(data.labels, kept).nonzero()[:, 0])
+    rows = torch.isin(data.labels, kept).nonzero()[:, 0]
+    return data.select(rows[torch.randperm(len(rows), generator=drawn)[:pictures].sort().values])
 
 
 def _notes(items: Data, pictures: int) -> tuple[str, ...]:

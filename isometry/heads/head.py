@@ -48,7 +48,16 @@ class Head(Component):
         return None
 
     def normed(self, h: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
-        """h after the layer norm, if there is one."""
+        """h after the layer norm, if there is one.
+
+        Raises:
+            ValueError: for an h of another width, as pictures of another size have where the pool keeps places apart.
+        """
+        if h.shape[-1] != self.in_features:
+            raise ValueError(
+                f"The head takes {self.in_features:,} features of a picture and got {h.shape[-1]:,}: give pictures of the size "
+                "of those in training, or a transform that brings them to it, such as CentreCrop(size=…)."
+            )
         return functional.layer_norm(h, h.shape[-1:]) if self.layer_norm else h
 
     def scaled(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

@@ -22,11 +22,9 @@ from isometry.index.given import Vectors
 from isometry.index.index import Index
 from isometry.index.manifest import Manifest
 from isometry.index.sources import ids_of, rows_of, source
-from isometry.index.stores.milvus import Milvus
+from isometry.index.stores.milvus import Milvus, drop
 from isometry.index.writing import Writing
 from isometry.protocols.retrieval import geometry
-
-MODEL = "model.isom"
 
 
 class Built(NamedTuple):
@@ -114,14 +112,15 @@ def _built(
             new = Manifest(
                 name=items.name, similarity=model.similarity, dim=model.dim, model=stated(path), digest=model.digest,
                 store=store, asked=kind, recall=recall, side=thumbnails, generation=old.generation + 1 if old else 1,
+                origin=secrets.token_hex(6),
             )  # fmt: skip
             model.to("cuda" if torch.cuda.is_available() else "cpu")
             new, count = (_stored if new.store else _filled)(new, model, items, out, workers, tell)
             manifest.write(out, new)
-        except BaseException:
-            sweep(out, old)
-            raise
-        sweep(out, new)
+        finally:  # by what the disk says: this may be stopped after the rename, before it knows
+            sweep(out, manifest.read(out) if is_gallery(out) else None)
+        if old is not None and old.store:
+            drop(old.store, old.collection)
     return Built(out, count, new.kind, new.measured, len(items) - count)
 
 
@@ -145,21 +144,25 @@ def _stored(
     new: Manifest, model: Bundle, data: Data | Vectors, out: Path, workers: int, tell: Callable[[str], None]
 ) -> tuple[Manifest, int]:
     """The manifest of a gallery whose vectors lie in a new collection of a database, and how many there are."""
-    ids, count, held = ids_of(data), 0, None
-    name = f"gallery_{secrets.token_hex(6)}"
-    for rows in rows_of(data, lambda: model, new, ids, workers):
-        held = held or Milvus(new.store, name=name, dim=rows.z.shape[1], compare=geometry(new.similarity)[1])
-        held.fill(lambda adding, rows=rows: adding.add(*rows))
-        count += len(rows.z)
-    if held is None:
-        raise ValueError(f"{data.name} has no picture that can be read.")
+    ids, name = ids_of(data), f"gallery_{secrets.token_hex(6)}"
+    prepare, compare = geometry(new.similarity)
+    held = Milvus(new.store, name=name, dim=prepare(torch.zeros(1, new.dim)).shape[1], compare=compare)
+    try:
+        count = sum(
+            held.fill(lambda to, rows=rows: to.add(*rows)) for rows in rows_of(data, lambda: model, new, ids, workers)
+        )
+        if not count:
+            raise ValueError(f"{data.name} has no picture that can be read.")
+    except BaseException:
+        drop(new.store, name)
+        raise
     kind = f"Milvus at {new.store}, collection {name}"
     return dataclasses.replace(new, kind=kind, collection=name, width=held.dim, next_id=int(ids.max()) + 1), count
 
 
 def _copied(bundle: str | Path, out: Path) -> tuple[Path, Bundle]:
     """A copy of the bundle in the gallery, without pictures of its own."""
-    path = out / (f"model-{secrets.token_hex(6)}.isom" if (out / MODEL).exists() else MODEL)
+    path = out / f"model-{secrets.token_hex(6)}.isom"
     if is_bundle(bundle):
         text = str(bundle)
         members = archive.read(fetched(text.removeprefix("hf:")) if text.startswith("hf:") else Path(bundle))

@@ -5,7 +5,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from isometry import checkpoint
@@ -40,8 +40,9 @@ class Folder:
             self.manifest = manifest.read(self.path)
             try:
                 yield self.manifest
-            finally:
-                sweep(self.path, self.manifest)
+            finally:  # by what the disk says: a writer may be stopped after its rename, before it knows
+                with suppress(OSError, ValueError):
+                    sweep(self.path, manifest.read(self.path))
 
     def new(self) -> str:
         """Twelve letters that no other file has in its name."""
@@ -56,7 +57,7 @@ class Folder:
     def refresh(self) -> bool:
         """Looks again; whether anything has changed."""
         before, self.manifest = self.manifest, manifest.read(self.path)
-        return before.generation != self.manifest.generation
+        return before != self.manifest
 
     def attach(self, name: str, content: bytes) -> None:
         """Keeps a file with the gallery, in place of one of the same name."""
@@ -81,8 +82,8 @@ class Folder:
 
 
 OURS = re.compile(
-    r"gallery\.json|\.lock|s-[0-9a-f]{12}|d-[0-9a-f]{12}\.i8|model(-[0-9a-f]{12})?\.isom|a-[0-9a-f]{12}-.+"
-    r"|\.(gallery\.json|model.*|a-.*)\.\d+\.[0-9a-f]{8}\.part"
+    r"gallery\.json|\.lock|s-[0-9a-f]{12}|d-[0-9a-f]{12}\.i8|model-[0-9a-f]{12}\.isom|a-[0-9a-f]{12}-.+"
+    r"|\.(gallery\.json|model-.*|a-.*)\.\d+\.[0-9a-f]{8}\.part"
 )
 """Names of what a gallery consists of, and of what a writer that died leaves."""
 
@@ -95,8 +96,8 @@ def is_gallery(path: Path) -> bool:
 def ours(name: str) -> bool:
     """Whether a gallery makes files of this name.
 
-    >>> ours("gallery.json"), ours("s-0123456789ab"), ours("notes.txt")
-    (True, True, False)
+    >>> ours("gallery.json"), ours("s-0123456789ab"), ours("notes.txt"), ours("model.isom")
+    (True, True, False, False)
     """
     return OURS.fullmatch(name) is not None
 

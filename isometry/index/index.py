@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from isometry.index.items import items_of, refuse_twice
+from isometry.index.files import checked
+from isometry.index.given import Vectors
+from isometry.index.items import LAST, items_of, numbers, refuse_twice
 from isometry.index.manifest import Manifest
 from isometry.index.reading import Ids, Reading
 from isometry.index.segment import Rows
@@ -37,6 +40,7 @@ class Index(Reading):
         labels: Sequence[str] | None = None,
         ids: Ids | None = None,
         paths: Sequence[str] | None = None,
+        parts: Sequence[str] | None = None,
         workers: int = 0,
     ) -> Int64[Tensor, " n"]:
         """Adds pictures, all or none. Those with ids that exist take the place of what was there.
@@ -45,6 +49,7 @@ class Index(Reading):
             images: as `search` takes them.
             ids: 64 bits, not negative; above all so far unless given.
             paths: what each is called; files' own unless given.
+            parts: "train", "validation" or "test"; unknown unless given.
 
         Returns:
             Their ids.
@@ -57,7 +62,7 @@ class Index(Reading):
         files = all(isinstance(image, (str, os.PathLike)) for image in images)
         roots = [os.getcwd()] * len(z) if files and paths is None else [""] * len(z)
         paths = [os.fspath(image) for image in images] if files and paths is None else paths
-        return self._added(z, ids, (labels, paths, None), small, roots)
+        return self._added(z, ids, (labels, paths, parts), small, roots)
 
     def add_vectors(
         self,
@@ -83,31 +88,32 @@ class Index(Reading):
             Their ids, above all so far. Embeddings with ids of their own keep these, and take the place of what was there.
         """
         items = source(data, label)
-        added: list[Tensor] = []
-        self.left_out = 0
 
-        def fill(new: Adding, first: int) -> None:
-            own = getattr(items, "given", False)
-            ids = items.items.ids if own else torch.arange(first, first + len(items))  # type: ignore[union-attr]
+        def fill(new: Adding, first: int) -> Tensor:
+            given = items.items.ids if isinstance(items, Vectors) and items.given else None
+            ids, added = _ids(given, len(items), first), []
             for rows in rows_of(items, lambda: self.model, self.folder.manifest, ids, workers):
                 new.add(*rows)
                 added.append(rows.items.ids)
+            return torch.cat(added)
 
-        self._fill(fill)
-        self.left_out = len(items) - sum(map(len, added))
-        return torch.cat(added)
+        self.left_out = 0
+        added = self._fill(fill)
+        self.left_out = len(items) - len(added)
+        return added
 
     def update(
         self, ids: Ids, images: Any, *, labels: Sequence[str] | None = None, paths: Sequence[str] | None = None
     ) -> None:
-        """Puts other pictures in the place of those with these ids; labels stay unless given.
+        """Puts other pictures in the place of those with these ids; labels stay unless given, and so do parts.
 
         Raises:
             KeyError: for an id that is not in the gallery.
             ValueError: as for `add`.
         """
         before = self.items(ids)
-        self.add(images, labels=before.labels if labels is None else labels, ids=ids, paths=paths)
+        labels = before.labels if labels is None else labels
+        self.add(images, labels=labels, ids=ids, paths=paths, parts=before.parts)
 
     def delete(self, ids: Ids) -> int:
         """Removes what there is of these; how many that was.
@@ -115,9 +121,10 @@ class Index(Reading):
         Raises:
             InUse: when another writer has the gallery.
         """
-        with self.folder.writing() as now:
-            count = self.store.delete(torch.as_tensor(ids, dtype=torch.int64))
-            self._told(now)
+        with self._changing() as now:
+            count = self.store.delete(numbers(ids))
+            if count:
+                self._told(now, now.next_id)
         return count
 
     def compact(self, tell: Callable[[str], None] = lambda text: None) -> None:
@@ -127,7 +134,8 @@ class Index(Reading):
         Raises:
             InUse: when another writer has the gallery.
         """
-        self.store.compact(tell)
+        with self._changing():
+            self.store.compact(tell)
 
     def check(self) -> None:
         """Reads all files.
@@ -136,6 +144,8 @@ class Index(Reading):
             Refused: for the first that is not what was written.
         """
         self.store.check()
+        model = self.folder.manifest.model
+        checked(self.path / model.name, model)
         for name in self.folder.manifest.attached:
             self.attached(name)
 
@@ -145,33 +155,45 @@ class Index(Reading):
 
     def attach(self, name: str, content: bytes) -> None:
         """Keeps a file with the gallery, in place of one of the same name."""
-        self.folder.attach(name, content)
+        with self._changing():
+            self.folder.attach(name, content)
         self.store.refresh()
 
     def _added(
         self, z: Tensor, ids: Ids | None, known: tuple[Sequence[str] | None, ...], small: list[bytes], roots: list[str]
     ) -> Int64[Tensor, " n"]:
-        z, numbers = self._prepared(z), []
+        z = self._prepared(z)
 
-        def fill(new: Adding, first: int) -> None:
-            numbers.append(_ids(ids, len(z), first))
-            new.add(*Rows(z, items_of(numbers[0], *known), small, roots))
+        def fill(new: Adding, first: int) -> Tensor:
+            number = _ids(ids, len(z), first)
+            new.add(*Rows(z, items_of(number, *known), small, roots))
+            return number
 
-        self._fill(fill)
-        return numbers[0]
+        return self._fill(fill)
 
-    def _fill(self, fill: Callable[[Adding, int], None]) -> None:
-        """Adds what `fill` hands over; it is told the first id that is free."""
+    def _fill(self, fill: Callable[[Adding, int], Tensor]) -> Int64[Tensor, " n"]:
+        """Adds what `fill` hands over, and gives its ids; it is told the first id that is free."""
+        added: list[Tensor] = []
+        with self._changing() as now:
+            self.store.fill(lambda new: added.append(fill(new, now.next_id)))
+            top = int(added[0].max()) + 1 if len(added[0]) else 0
+            self._told(now, max(now.next_id, top))
+        return added[0]
+
+    @contextmanager
+    def _changing(self) -> Iterator[Manifest]:
+        """Keeps other writers out. What is to be changed is the gallery that was opened, and not another in its place."""
         with self.folder.writing() as now:
-            self.store.fill(lambda new: fill(new, now.next_id))
-            self._told(now)
+            if now.origin != self.origin:
+                raise ValueError(
+                    f"{self.path} holds another gallery than the one that was opened: refresh, and look again."
+                )
+            yield now
 
-    def _told(self, before: Manifest) -> None:
+    def _told(self, before: Manifest, next_id: int) -> None:
         """Counts a change of vectors that lie elsewhere: the folder does not see it."""
         if before.store:
-            ids = self.store.ids()
-            top = int(ids.max()) + 1 if len(ids) else 0
-            self.folder.commit(dataclasses.replace(before, next_id=max(before.next_id, top)))
+            self.folder.commit(dataclasses.replace(before, next_id=next_id))
 
 
 def read(path: str | Path) -> Index:
@@ -191,8 +213,10 @@ def _ids(ids: Ids | None, n: int, first: int) -> Int64[Tensor, " n"]:
         ValueError: when there is not one for each, or one is negative or there twice.
     """
     if ids is None:
+        if first + n > LAST:
+            raise ValueError(f"{n} pictures need ids, and the highest that there is has been given away: name them.")
         return torch.arange(first, first + n)
-    number = torch.as_tensor(ids, dtype=torch.int64)
+    number = numbers(ids)
     if len(number) != n:
         raise ValueError(f"There are {n} pictures and {len(number)} ids.")
     if n and int(number.min()) < 0:

@@ -8,6 +8,8 @@ from jaxtyping import Int64
 from torch import Tensor
 
 PART_NAMES = ("", "train", "validation", "test")
+LAST = 2**63 - 1
+"""The highest id that there is."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,11 +60,29 @@ def items_of(
     >>> items_of([7, 8], labels=["cat", "dog"]).paths
     ('', '')
     """
-    number = torch.as_tensor(ids, dtype=torch.int64)
+    number = numbers(ids)
     given = [tuple(map(str, x)) if x is not None else ("",) * len(number) for x in (labels, paths, parts)]
     if odd := set(given[2]) - set(PART_NAMES):
         raise ValueError(f"A part is train, validation or test, or unknown; got {min(odd)!r}.")
     return Items(ids=number, labels=given[0], paths=given[1], parts=given[2])
+
+
+def numbers(ids: Sequence[int] | Tensor) -> Int64[Tensor, " n"]:
+    """Ids as 64-bit numbers.
+
+    Raises:
+        ValueError: for what is no list of integers, or does not fit.
+
+    >>> numbers([7, 2**62])
+    tensor([                  7, 4611686018427387904])
+    """
+    try:
+        found = torch.as_tensor(ids)
+    except (RuntimeError, TypeError, ValueError, OverflowError):
+        found = None
+    if found is None or found.ndim != 1 or (len(found) and (found.is_floating_point() or found.dtype == torch.bool)):
+        raise ValueError(f"Ids are a list of integers from 0 to {LAST:,}; got {str(ids)[:60]}.")
+    return found.to(torch.int64)
 
 
 def refuse_twice(ids: Int64[Tensor, " n"]) -> None:

@@ -45,6 +45,7 @@ class Manifest:
         asked: the kind that was asked for; "" where it is chosen by measuring. recall: what a choice has to reach.
         side: of the small pictures, in pixels.
         segments: in order; the first is the base. attached: other files, by name.
+        origin: drawn when the gallery was built; one that is put in its place has another.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Manifest:
     side: int = 64
     segments: tuple[Entry, ...] = ()
     attached: Mapping[str, Stated] = field(default_factory=dict)
+    origin: str = ""
 
     def names(self) -> set[str]:
         """All files and folders that belong to the gallery."""

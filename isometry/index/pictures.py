@@ -1,7 +1,7 @@
 """Embeddings and small pictures of data, a batch at a time, each picture decoded once."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -9,7 +9,8 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from isometry.data import Data, loader
-from isometry.data.fetch import takes_batches
+from isometry.data.fetch import Batch, takes_batches
+from isometry.data.pixels import Unreadable
 from isometry.embedder import Ready
 
 BATCH = 256
@@ -46,7 +47,7 @@ def embedded(
         channels=ready.model.trunk.in_channels,  # type: ignore[arg-type]
         strict=strict,
     )
-    for batch in batches:
+    for batch in _readable(batches, ready):
         images, small = both.apart(batch.images)
         try:
             z = ready.model.embed(images.to(ready.device, non_blocking=True)).float().cpu()
@@ -57,6 +58,22 @@ def embedded(
             raise ValueError("Embeddings are not finite numbers, and cannot be searched: did the training diverge?")
         yield Embedded(z, [as_file(picture) for picture in small] if side else [b""] * len(z), batch.index)
     ready.unreadable.update(batches.unreadable)
+
+
+def _readable(batches: Iterable[Batch], ready: Ready) -> Iterator[Batch]:
+    """The batches; what a worker has refused is said without its stack."""
+    try:
+        yield from batches
+    except Unreadable:
+        raise
+    except ValueError as error:
+        why = str(error).rpartition("ValueError: ")[2]
+        if "in one batch" in why:
+            raise ValueError(
+                f"Pictures are of several sizes, and the transform of the bundle leaves them so ({ready.transform!r}): "
+                "give it pictures of one size, or train with one that crops."
+            ) from None
+        raise ValueError(why) from None
 
 
 class Both:

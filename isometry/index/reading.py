@@ -16,7 +16,7 @@ from isometry.bundle import Bundle, Match, Refused
 from isometry.bundle import read as read_bundle
 from isometry.data.arrays import read_arrays
 from isometry.index.folder import Folder
-from isometry.index.items import Items
+from isometry.index.items import Items, numbers
 from isometry.index.pictures import embedded
 from isometry.index.stores import opened
 from isometry.protocols.retrieval import geometry
@@ -32,11 +32,13 @@ class Reading:
 
     def __init__(self, path: str | Path) -> None:
         self.folder = Folder(path)
-        self.path = self.folder.path
+        self.path, self.left_out = self.folder.path, 0
+        self._open()
+
+    def _open(self) -> None:
         self.store = opened(self.folder)
         now = self.folder.manifest
-        self.name, self.similarity, self.dim = now.name, now.similarity, now.dim
-        self.left_out = 0
+        self.name, self.similarity, self.dim, self.origin = now.name, now.similarity, now.dim, now.origin
         self._prepare = geometry(self.similarity)[0]
 
     @functools.cached_property
@@ -46,7 +48,12 @@ class Reading:
         Raises:
             Refused: when it is damaged, or not the one that the gallery was made with.
         """
-        bundle = read_bundle(self.path / self.folder.manifest.model.name)
+        try:
+            bundle = read_bundle(self.path / self.folder.manifest.model.name)
+        except FileNotFoundError:
+            if not self.refresh():
+                raise
+            return self.model  # of the gallery that is there now
         if bundle.digest != self.folder.manifest.digest:
             raise Refused(f"The bundle in {self.path} is not the one that its gallery was made with: restore it.")
         return bundle
@@ -97,7 +104,7 @@ class Reading:
         """
         _refuse_k(k)
         z, _ = self._embedded(images, side=0, batch_size=batch_size, workers=workers)
-        return self.matches(*self.search_vectors(z, k, exact=exact))
+        return self.matches(*self.search_vectors(z, min(k, max(len(self), 1)), exact=exact))
 
     def search_vectors(
         self, z: Float[Tensor, "q d"], k: int = 10, *, exact: bool = False, keep: Ids | None = None
@@ -111,7 +118,7 @@ class Reading:
             ValueError: for embeddings of another dimension or that are not finite, or k < 1.
         """
         _refuse_k(k)
-        kept = None if keep is None else torch.as_tensor(keep, dtype=torch.int64)
+        kept = None if keep is None else numbers(keep)
         return self.store.search(self._prepared(z), k, kept, exact=exact)
 
     def matches(self, scores: Float[Tensor, "q k"], ids: Int64[Tensor, "q k"]) -> list[list[Match]]:
@@ -127,7 +134,7 @@ class Reading:
         Raises:
             KeyError: for an id that is not in the gallery.
         """
-        return self.store.items(torch.as_tensor(ids, dtype=torch.int64))
+        return self.store.items(numbers(ids))
 
     def vectors(self, ids: Ids) -> Float[Tensor, "n d"]:
         """Embeddings of these pictures as the similarity compares them: of length one for a cosine.
@@ -135,7 +142,7 @@ class Reading:
         Raises:
             KeyError: for an id that is not in the gallery.
         """
-        return self.store.vectors(torch.as_tensor(ids, dtype=torch.int64))
+        return self.store.vectors(numbers(ids))
 
     def ids(self) -> Int64[Tensor, " n"]:
         """All ids."""
@@ -149,7 +156,7 @@ class Reading:
         """
         from PIL import Image
 
-        number = torch.tensor([id])
+        number = numbers([id])
         small = self.store.pictures(number)[0]
         if small:
             return Image.open(io.BytesIO(small))
@@ -161,18 +168,27 @@ class Reading:
 
     def refresh(self) -> bool:
         """Reads anew where another process has changed the gallery; whether it had."""
-        before = self.folder.refresh()
-        return self.store.refresh() or before
+        changed = self.folder.refresh()
+        if self.folder.manifest.origin == self.origin:
+            return self.store.refresh() or changed
+        self.__dict__.pop("model", None)  # another gallery has taken its place
+        self._open()
+        return True
 
     def attached(self, name: str) -> bytes | None:
         """A file kept with the gallery; None where there is none."""
-        return self.folder.attached(name)
+        try:
+            return self.folder.attached(name)
+        except FileNotFoundError:  # another has been put in its place
+            if not self.refresh():
+                raise
+            return self.folder.attached(name)
 
     def _embedded(
         self, images: Any, *, side: int, workers: int, batch_size: int = 256
     ) -> tuple[Float[Tensor, "n d"], list[bytes]]:
         """Embeddings of all pictures, and small pictures."""
-        if isinstance(images, (str, os.PathLike)) or not len(images):
+        if isinstance(images, (str, os.PathLike)) or not hasattr(images, "__len__") or not len(images):
             raise ValueError(f"Pictures are a list of paths or PIL images, or a tensor [n c h w]; got {images!r}.")
         data = read_arrays(images, [-1] * len(images))
         found = list(embedded(self.model, data, side=side, workers=workers, strict=True, batch_size=batch_size))

@@ -1,5 +1,6 @@
 """A part of a gallery that never changes: embeddings, ids, labels, paths and small pictures of some rows, in files."""
 
+import copy
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -62,11 +63,21 @@ class Segment:
         self.classes: tuple[str, ...] = tuple(json.loads((self.path / CLASSES).read_bytes()))
         self.roots: tuple[str, ...] = tuple(json.loads((self.path / ROOTS).read_bytes()))
         self._paths, self._pictures = Texts(self.path, PATHS, PATH_ENDS, n), Texts(self.path, PICTURES, PICTURE_ENDS, n)
+        self._leave_out(entry)
+
+    def _leave_out(self, entry: Entry) -> None:
+        self.entry, n = entry, len(self.ids)
         self.alive: Bool[Tensor, " n"] | None = None
         if entry.dead is not None:
-            dead = mapped(folder / entry.dead.name, entry.dead.size // 8)
+            dead = mapped(self.folder / entry.dead.name, entry.dead.size // 8)
             self.alive = torch.ones(n, dtype=torch.bool).index_fill_(0, dead, False)
         self.count = n if self.alive is None else int(self.alive.sum())
+
+    def but(self, entry: Entry) -> "Segment":
+        """The same rows, others of them deleted. What has been opened stays so: an index is not read again."""
+        made = copy.copy(self)
+        made._leave_out(entry)
+        return made
 
     def _meta(self) -> dict:
         path = self.path / META
@@ -94,6 +105,8 @@ class Segment:
         try:
             return self.kind.read(self.path / SEARCHER, self.z, compare=self.compare)
         except ValueError as error:
+            if not (self.path / SEARCHER).exists():
+                raise FileNotFoundError(f"There is no {self.path / SEARCHER}: index again.") from None
             raise Refused(str(error)) from None
 
     @functools.cached_property

@@ -82,7 +82,7 @@ class Model:
         self.alone = bool(about["alone"])
 
     def __call__(self, pictures: Any, *, batch_size: int = 64) -> Array:
-        if isinstance(pictures, (str, Path)) or not len(pictures):
+        if isinstance(pictures, (str, Path)) or not hasattr(pictures, "__len__") or not len(pictures):
             raise ValueError(f"Pictures are a list of paths, PIL images or arrays; got {pictures!r}.")
         step = max(1, batch_size)
         return np.concatenate([self.run(self.prepare(pictures[i : i + step])) for i in range(0, len(pictures), step)])

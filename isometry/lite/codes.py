@@ -49,6 +49,16 @@ class Code:
         raise NotImplementedError
 
 
+class Float16(Code):
+    """Two bytes a dimension."""
+
+    def encode(self, z: Array) -> Array:
+        return np.ascontiguousarray(unit(z), "<f2").view(np.uint8)
+
+    def decode(self, code: Array) -> Array:
+        return np.ascontiguousarray(code).view("<f2").astype(np.float32)
+
+
 class Int8(Code):
     """A byte a dimension."""
 
@@ -98,7 +108,7 @@ class PQ(Code):
         return np.concatenate([centres[i][code[:, i]] for i in range(len(centres))], 1)
 
 
-CODES: dict[str, type[Code]] = {"Int8": Int8, "Binary": Binary, "Prefix": Prefix, "PQ": PQ}
+CODES: dict[str, type[Code]] = {"Float16": Float16, "Int8": Int8, "Binary": Binary, "Prefix": Prefix, "PQ": PQ}
 
 
 def constant(value: Any) -> Any:

@@ -55,14 +55,23 @@ class Preparation:
 
 
 def pixels(picture: Any) -> Array:
-    """A picture as uint8 `[h w c]`, c 1 or 3: files upright by their EXIF tag, 16 bits cut to 8, transparent parts white."""
+    """A picture as uint8 `[h w c]`, c 1 or 3: files upright by their EXIF tag, 16 bits cut to 8, transparent parts white.
+
+    Raises:
+        FileNotFoundError, ValueError: for a file that there is not, or that is no whole picture; and what is no picture.
+    """
     if isinstance(picture, (str, os.PathLike)):
         from PIL import Image, ImageOps
 
-        with Image.open(picture) as image:
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return _of_pil(image)
+        try:
+            with Image.open(picture) as image:
+                image.load()
+                ImageOps.exif_transpose(image, in_place=True)
+                return _of_pil(image)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{picture} cannot be read: there is no such file.") from None
+        except Exception as error:  # decoders fail in as many ways as files are damaged
+            raise ValueError(f"{picture} cannot be read: {' '.join(str(error).split()).rstrip('.')}.") from None
     return _of_pil(picture) if hasattr(picture, "convert") else _of_array(np.asarray(picture))
 
 

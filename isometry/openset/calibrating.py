@@ -15,10 +15,13 @@ from isometry.openset.kept import stamp
 from isometry.openset.scoring import Scales, best, fit_scales
 from isometry.ops.bootstrap import group_bootstrap
 from isometry.ops.conformal import Tail, budget, smallest_rate
+from isometry.protocols.retrieval import geometry
 
 PROBES = 5000
 """Pictures of the gallery that are tried against all others, whole classes at random."""
 POINTS = 200
+SAME, ROWS = 1e-3, 2**14
+"""How far an embedding may be from itself, as a share of its length: galleries may keep fewer digits. How many at once."""
 
 
 class Tried(NamedTuple):
@@ -89,7 +92,11 @@ def calibrate(
     found = best(index, held.z[new], scales)
     tail = Tail.of(found.score, code[new])
     threshold = tail.threshold(budget(tail, rate, confidence))
-    tried = _tried(index, held, known, scales, seed)
+    tried, copied = _tried(index, held, known, scales, seed)
+    if copied:
+        notes.append(
+            f"{copied:,} pictures of known classes are in the gallery itself: they find themselves, and were left out"
+        )
     accepted = found.score >= threshold
     return Calibration(
         rate=rate,
@@ -137,21 +144,38 @@ def _divided(names: tuple[str, ...], code: Tensor, new: Tensor, fit: float, seed
     return new[inside], new[~inside]
 
 
-def _tried(index: Searchable, held: Held, known: Tensor, scales: Scales | None, seed: int) -> Tried | None:
-    """Held-out pictures of known classes; where there are none, the gallery's own, each against all others."""
-    if bool(known.any()):
-        rows = known.nonzero()[:, 0]
+def _tried(index: Searchable, held: Held, known: Tensor, scales: Scales | None, seed: int) -> tuple[Tried | None, int]:
+    """Held-out pictures of known classes; where there are none, the gallery's own, each against all others.
+
+    The second is how many held-out ones were left out, because they are pictures of the gallery.
+    """
+    rows = known.nonzero()[:, 0]
+    inside = _inside(index, held.z[rows])
+    rows, copied = rows[~inside], int(inside.sum())
+    if len(rows):
         found, code = best(index, held.z[rows], scales), held.codes()[1][rows]
         labels, source = [held.labels[i] for i in rows.tolist()], f"pictures of known classes in {held.name}"
     else:
         ids, labels, code = _own(index, seed)
         if not len(ids):
-            return None
+            return None, copied
         z = index.vectors(ids)
         z = torch.nn.functional.pad(z, (0, index.dim - z.shape[1]))  # a similarity may have cut them short
         found, source = best(index, z, scales, own=ids), "the gallery's own pictures, each left out"
     right = torch.tensor([a == b for a, b in zip(found.label, labels, strict=True)])
-    return Tried(found.score, right, code, source)
+    return Tried(found.score, right, code, source), copied
+
+
+def _inside(index: Searchable, z: Float[Tensor, "q d"]) -> Bool[Tensor, " q"]:
+    """Whether the best match of each embedding is the same embedding: then the picture is in the gallery."""
+    if not len(z):
+        return torch.zeros(0, dtype=torch.bool)
+    ids = best(index, z).id
+    same = torch.empty(len(z), dtype=torch.bool)
+    for rows in torch.arange(len(z)).split(ROWS):
+        z_own, z_found = geometry(index.similarity)[0](z[rows].float()), index.vectors(ids[rows]).float()
+        same[rows] = (z_own - z_found).norm(dim=1) <= SAME * z_found.norm(dim=1)
+    return same
 
 
 def _own(index: Searchable, seed: int) -> tuple[Tensor, list[str], Tensor]:

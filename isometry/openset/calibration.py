@@ -124,7 +124,7 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, that `from_json` takes."""
-        tail = self.tail.thinned(STEPS)
+        tail = self.tail.thinned(STEPS, self.threshold)
         plain = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

@@ -12,12 +12,14 @@ from isometry.openset.calibration import Calibration
 from isometry.openset.held import Held, held_of
 from isometry.openset.kept import kept, kept_pictures
 from isometry.openset.questions import Finding
-from isometry.openset.samples import Pair, Side, drawn, typical
+from isometry.openset.samples import PICTURES, UNITS, Pair, Side, drawn, typical
 from isometry.ops.holm import holm
 from isometry.ops.two_sample import divisions
 from isometry.protocols.retrieval import geometry
 
 LEVEL = 0.01
+MIXED = 0.1
+"""A difference of the shares of known classes that is worth a note."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +86,7 @@ def drift(
     calibration = calibration or kept(index)
     held = reference or kept_pictures(index, calibration)[0]
     new = held_of(getattr(index, "model", None), data, label=label, part=part, workers=workers)
-    each = max(1, min(typical(held), typical(new)))
+    each = max(1, min(typical(held), typical(new), PICTURES // min(UNITS, max(held.count(), new.count()))))
     before, after = (drawn(index, one, each, calibration.scales, seed) for one in (held, new))
     pair = Pair.of(before, after, divisions(before.units, after.units, draws=draws, seed=seed))
     found = [
@@ -96,18 +98,24 @@ def drift(
     ]
     corrected = holm(torch.tensor([test.p for test in found], dtype=torch.float64)).tolist()
     tests = tuple(dataclasses.replace(one, corrected=p) for one, p in zip(found, corrected, strict=True))
-    notes = _notes(before, after, each)
+    notes = _notes(before, after, each, set(index.items(index.ids()).labels) - {""})
     return Drift(
         tests=tests, level=level, before=before, after=after, threshold=calibration.threshold, notes=notes
     )  # fmt: skip
 
 
-def _notes(before: Side, after: Side, each: int) -> tuple[str, ...]:
+def _notes(before: Side, after: Side, each: int, enrolled: set[str]) -> tuple[str, ...]:
     one = "class" if after.of == "classes" else "picture"
     drawn = (
         f"{before.units:,} classes of calibration and {after.units:,} new {after.of}, at most {each} pictures of each"
     )
     notes = [f"Units that are permuted: {drawn}."]
+    old, new = (len(set(side.held.labels) & enrolled) / side.units for side in (before, after))
+    if one == "class" and abs(old - new) > MIXED:
+        notes.append(
+            f"Of the classes of calibration the gallery holds {old:.0%}, of the new ones {new:.0%}: another mixture of known and "
+            "unknown is a difference, too."
+        )
     if one == "picture":
         notes.append(
             "The new pictures have no labels, so each counts as one: where several show one object, p values are too small."

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from isometry.openset.drift import Drift
-from isometry.openset.samples import Side
 from isometry.openset.shell import table, terms, tile, whole
 from isometry.report.svg import Frame, Reading, chart
 from isometry.report.text import escape, number
@@ -22,15 +21,11 @@ def render(found: Drift, name: str) -> str:
     ]
     tiles = [
         tile("Verdict", "drift" if found.drifted else "no drift", f"corrected p below {found.level:g} is one"),
-        tile("Share of unknowns", number(_unknown(found.after, found.threshold)),
-             f"{number(_unknown(found.before, found.threshold))} in calibration"),
+        *(tile("Share of unknowns", t.after, f"{t.before} in calibration")
+          for t in found.tests if t.name == "share of unknowns"),
     ]  # fmt: skip
     verdict = f'<p class="{kind}">{escape(found.verdict[0].upper() + found.verdict[1:])}.</p>'
     return whole(name, "isometry drift", verdict, tiles, parts)
-
-
-def _unknown(side: Side, threshold: float) -> float:
-    return float((side.found.score < threshold).double().mean())
 
 
 def _tests(found: Drift) -> str:

@@ -40,6 +40,10 @@ class Held:
         place = {name: i for i, name in enumerate(names)} | {"": -1}
         return names, torch.tensor([place[label] for label in self.labels], dtype=torch.int64)
 
+    def count(self) -> int:
+        """How many units there are: classes, and pictures without a label."""
+        return len(set(self.labels) - {""}) + sum(label == "" for label in self.labels)
+
     def take(self, rows: Int[Tensor, " k"]) -> "Held":
         """Some of them."""
         labels = [self.labels[i] for i in rows.tolist()]

@@ -14,6 +14,8 @@ from isometry.ops import two_sample
 
 UNITS = 1000
 """Classes, or pictures, of each side at most: distances between all units are kept."""
+PICTURES = 5000
+"""Pictures of each side at most: distances between all of them are gone through."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

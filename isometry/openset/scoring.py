@@ -1,5 +1,6 @@
 """How a probe is scored against a whole gallery: the number that a threshold is compared with, and the class it speaks for."""
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -53,17 +54,21 @@ class Scales:
 
     def of(self, label: str) -> tuple[float, float]:
         """Both numbers of a class; the middle of all where it is not known."""
-        place = {name: i for i, name in enumerate(self.classes)}.get(label, -1)
-        near, way = self._with_rest()
+        place = self._place.get(label, -1)
+        near, way = self._with_rest
         return float(near[place]), float(way[place])
 
     def relative(self, similarity: Float[Tensor, "q k"], labels: list[str]) -> Float[Tensor, "q k"]:
         """(s − near_c) / way_c; labels go row by row."""
-        place = {name: i for i, name in enumerate(self.classes)}
-        at = torch.tensor([place.get(label, -1) for label in labels]).view(similarity.shape)
-        near, way = self._with_rest()
+        at = torch.tensor([self._place.get(label, -1) for label in labels]).view(similarity.shape)
+        near, way = self._with_rest
         return (similarity - near[at]) / way[at]
 
+    @functools.cached_property
+    def _place(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.classes)}
+
+    @functools.cached_property
     def _with_rest(self) -> tuple[Tensor, Tensor]:
         return torch.cat([self.near, self.near.median()[None]]), torch.cat([self.way, self.way.median()[None]])
 

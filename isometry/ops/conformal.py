@@ -88,14 +88,18 @@ class Tail:
         above = torch.cat([self.scores, end])[torch.searchsorted(self.total, budgets + ROUNDING, right=True)]
         return torch.where(above.isfinite(), torch.nextafter(above, -end), above)
 
-    def thinned(self, keep: int) -> "Tail":
-        """At most about `keep` steps, the highest as they are; others are joined upwards, so p never shrinks."""
+    def thinned(self, keep: int, at: float = math.inf) -> "Tail":
+        """At most about `keep` steps, the highest as they are; others are joined upwards, so p never shrinks.
+
+        No step reaches from above a threshold `at` to below it, so p of what passes stays where it was or below p at `at`.
+        """
         n = len(self.scores)
         if n <= keep:
             return self
         head = torch.arange(keep // 2)
         rest = torch.logspace(math.log10(keep // 2), math.log10(n - 1), keep - len(head), dtype=torch.float64).round()
-        last = torch.cat([head, rest.long()]).clamp_max(n - 1).unique()
+        passed = (self.scores >= at).sum()[None] - 1
+        last = torch.cat([head, rest.long(), passed[passed >= 0]]).clamp_max(n - 1).unique()
         first = torch.cat([last[:1] * 0, last[:-1] + 1])
         return Tail(self.scores[first], self.total[last], self.groups, self.single)
 

@@ -75,8 +75,9 @@ def distances(z: Float[Tensor, "n d"], unit: Int[Tensor, " n"], units: int) -> F
     """
     total = torch.zeros(units, units, dtype=torch.float64)
     z = z.double()
+    z = z - z.mean(0)  # for a product of matrices in float64, which leaves 1e-8 of the spread between equals
     for rows in torch.arange(len(z)).split(max(1, ROWS // (4 * max(len(z), 1)))):
-        near = torch.cdist(z[rows], z, compute_mode="donot_use_mm_for_euclid_dist")
+        near = torch.cdist(z[rows], z, compute_mode="use_mm_for_euclid_dist")
         total.index_add_(0, unit[rows], torch.zeros(len(rows), units, dtype=torch.float64).index_add_(1, unit, near))
     size = torch.bincount(unit, minlength=units).double()
     return total / size[:, None] / size

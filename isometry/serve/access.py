@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ VARIABLE = "ISOMETRY_TOKEN"
 OPEN = ("/", "/docs", "/openapi.json", "/health", "/health/live", "/health/ready")
 """What says nothing about the gallery, and needs no token."""
 READING = ("GET", "HEAD", "OPTIONS")
+ASKING = ("/embed", "/search", "/match")
+"""What is posted and changes nothing; whatever else is not read is taken for a change."""
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -32,6 +35,18 @@ def token_of(environment: Mapping[str, str]) -> str:
             "`openssl rand -hex 32` prints; or unset it."
         )
     return token
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that is bound to `host`.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Access:
@@ -82,4 +97,4 @@ class Access:
 
 
 def _writes(method: str, path: str) -> bool:
-    return method not in READING and path.startswith("/items")
+    return method not in READING and path not in ASKING

@@ -62,7 +62,8 @@ class Gate:
             self.meters.answered(route, _method(scope), answer.status or 499, time.perf_counter() - began)
 
     async def _pass(self, scope: Any, headers: Headers, receive: Any, answer: "Answer") -> None:
-        path, limits = scope["path"], self.limits
+        limits = self.limits
+        path = scope["path"].removeprefix(scope.get("root_path", ""))  # as the routes see it, wherever this is mounted
         self.access.check(scope["method"], path, headers)
         if path in ALWAYS:
             await self.app(scope, receive, answer)

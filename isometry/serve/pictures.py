@@ -22,8 +22,9 @@ OTHERS = {
     b"MZ": "a program", b"\x00\x00\x00\x0cjP": "a JPEG 2000", b"8BPS": "a PSD",
 }  # fmt: skip
 """What is met instead of a picture, by its first bytes."""
-SCANS = 100
-"""Passes of a progressive JPEG. Programs write about ten; each costs time over the whole picture and few bytes."""
+SCANS, SCANNED = 100, 20
+"""Passes of a progressive JPEG, and those of one that has as many pixels as are let through. Programs write about ten; each
+costs time over the whole picture and few bytes."""
 
 
 def decoded(data: bytes, limits: Limits) -> Any:
@@ -40,11 +41,12 @@ def decoded(data: bytes, limits: Limits) -> Any:
     kind = format_of(data)
     if kind == "WEBP":
         _check(webp_size(data), limits)  # its decoder asks for memory when it opens
-    if kind == "JPEG" and data.count(b"\xff\xda") > SCANS:
-        raise Refused(422, f"The picture is a JPEG of more than {SCANS} scans: save it again.")
     try:
         image = Image.open(io.BytesIO(data), formats=(kind,))
         _check(image.size, limits)
+        scans = min(SCANS, SCANNED * limits.pixels // (image.width * image.height))
+        if kind == "JPEG" and data.count(b"\xff\xda") > scans:
+            raise Refused(422, f"The picture is a JPEG of more than {scans} scans: save it again.")
         image.load()
         _check(image.size, limits)
         ImageOps.exif_transpose(image, in_place=True)

@@ -22,8 +22,7 @@ def prepared(data: bytes, ready: Ready, limits: Limits) -> Prepared:
     Raises:
         Refused: for bytes that are no picture, and for a picture that the model cannot take.
     """
-    image = to_uint8(seen(data, ready, limits))
-    return changed(with_channels(image, int(ready.model.trunk.in_channels)), ready)  # type: ignore[arg-type]
+    return _prepared(seen(data, ready, limits), ready)
 
 
 def seen(data: bytes, ready: Ready, limits: Limits) -> Any:
@@ -35,6 +34,19 @@ def seen(data: bytes, ready: Ready, limits: Limits) -> Any:
     picture = decoded(data, limits)
     refuse_large(picture, ready)
     return picture
+
+
+def embedding(picture: Any, ready: Ready) -> Float[Tensor, "1 d"]:
+    """The embedding of one picture that `decoded` gave.
+
+    Raises:
+        Refused: for one that the model cannot take.
+    """
+    refuse_large(picture, ready)
+    (found,) = embedded([_prepared(picture, ready)], ready)
+    if isinstance(found, Refused):
+        raise found
+    return found[None]
 
 
 def all_seen(pictures: Sequence[bytes], ready: Ready, limits: Limits) -> list[Any]:
@@ -78,6 +90,10 @@ def refuse_large(picture: Any, ready: Ready) -> None:
         raise Refused(422, f"{said}: make it smaller.")
 
 
+def _prepared(picture: Any, ready: Ready) -> Prepared:
+    return changed(with_channels(to_uint8(picture), int(ready.model.trunk.in_channels)), ready)  # type: ignore[arg-type]
+
+
 @torch.no_grad()
 def changed(image: Image, ready: Ready) -> Prepared:
     """A picture as its model's transform leaves it.
@@ -104,6 +120,7 @@ def embedded(batch: list[Prepared], ready: Ready) -> list[Float[Tensor, " d"] | 
             return [one for picture in batch for one in embedded([picture], ready)]
         high, wide = batch[0].shape[-2:]
         side = int(ready.model.trunk.image_size)  # type: ignore[arg-type]
-        return [Refused(422, f"This model takes pictures of {side}×{side} pixels and cannot take {wide}×{high}.")]
+        said = f"This model takes pictures of {side}×{side} pixels and cannot take {wide}×{high}"
+        return [Refused(422, f"{said}: resize the picture.")]
     none = Refused(422, "The model gives this picture no finite embedding.")
     return [row if finite else none for row, finite in zip(z, z.isfinite().all(1).tolist(), strict=True)]

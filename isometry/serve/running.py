@@ -11,9 +11,10 @@ from pathlib import Path
 
 from isometry import index as galleries
 from isometry import serve
-from isometry.serve.access import LOOPBACK, Access
+from isometry.serve.access import LOOPBACK, Access, is_loopback
 from isometry.serve.limits import Limits
 
+LOG = logging.getLogger("isometry.serve")
 CONNECTIONS = 4
 """Open connections for each request that is worked on: most of them wait between requests."""
 
@@ -39,14 +40,15 @@ def run(
         ValueError, OSError: when there is no gallery, the port is taken, or anyone could change the gallery.
     """
     limits = limits or Limits()
-    near = host in ("localhost", "127.0.0.1", "::1")
+    near = is_loopback(host)
     if writable and not token and not near:
         raise ValueError(
             f"With --writable anyone who reaches {host} could change the gallery: set ISOMETRY_TOKEN, or serve 127.0.0.1."
         )
     index = galleries.read(gallery)
     index.model.model.eval()  # read now: a damaged bundle is said before anything is served
-    access = Access(token, open_reading=open_reading, writable=writable, hosts=LOOPBACK if near else ())
+    hosts = tuple(dict.fromkeys((*LOOPBACK, host))) if near else ()
+    access = Access(token, open_reading=open_reading, writable=writable, hosts=hosts)
     app = serve.app(index, limits, access, show_paths=show_paths)
 
     try:
@@ -64,6 +66,8 @@ def run(
             timeout_keep_alive=15, date_header=True,
         )  # fmt: skip
         name = f"[{host}]" if ":" in host else host
+        if not (near or token):
+            LOG.warning("Anyone who can reach %s can search this gallery: ISOMETRY_TOKEN keeps it to some.", host)
         started(f"http://{name}:{listening.getsockname()[1]}")
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

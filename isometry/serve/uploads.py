@@ -1,12 +1,12 @@
 """What a request carries: pictures, as the body itself or as the parts of a form, or vectors in JSON."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import python_multipart  # noqa: F401  (forms are read by it: that it is missing is said at the start)
 import torch
 from fastapi import Request
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from starlette.formparsers import MultiPartException, MultiPartParser
 from torch import Tensor
 
@@ -21,8 +21,10 @@ FIELD = "picture"
 class Vectors(BaseModel):
     """Embeddings to search with, as `/embed` gives them."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    vectors: list[list[float]] = Field(min_length=1)
+    model_config = ConfigDict(
+        extra="allow", allow_inf_nan=False
+    )  # extras are refused below: all at once, not one by one
+    vectors: Annotated[list[Annotated[list[float], FailFast()]], FailFast()] = Field(min_length=1)
 
 
 def media_type(request: Request) -> str:
@@ -80,9 +82,14 @@ async def vectors(request: Request, dim: int, limits: Limits) -> Float[Tensor, "
     if len(body) > 65_536 + 32 * dim * limits.vectors:  # what so many numbers can take
         raise Refused(413, f"{len(body):,} bytes are more than {limits.vectors} vectors of {dim} numbers.")
     try:
-        rows = Vectors.model_validate_json(body).vectors
+        given = Vectors.model_validate_json(body)
     except ValidationError as error:
         raise Refused(422, f'Vectors come as {{"vectors": [[…], …]}}: {told(error.errors()[0])}.') from None
+    if given.model_extra:
+        raise Refused(
+            422, f'Vectors come as {{"vectors": [[…], …]}} alone; got {next(iter(given.model_extra))[:40]!r}.'
+        )
+    rows = given.vectors
     if len(rows) > limits.vectors:
         raise Refused(413, f"At most {limits.vectors} vectors go into one request; got {len(rows)}.")
     if wrong := {len(row) for row in rows} - {dim}:

@@ -74,7 +74,7 @@ def test_the_command_draws(files):
     [
         ("nowhere.png", "why.png", [], "nowhere.png"),
         ("a.png", "why.jpg", [], "written as a .png file"),
-        ("a.png", "no/such/why.png", [], "could not be written"),
+        ("a.png", "no/such/why.png", [], "There is no folder"),
         ("a.png", "why.png", ["--similarity", "hamming"], "has no gradient"),
         ("a.png", "why.png", ["--steps", "0"], "at least 1"),
     ],

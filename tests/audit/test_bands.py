@@ -46,6 +46,16 @@ def test_brightness_and_contrast_do_not_matter():
     assert found.worst == pytest.approx(torch.zeros(3), abs=1e-2)
 
 
+def test_a_black_square_is_no_copy_of_a_pale_one():
+    shape = torch.zeros(32, 32)
+    shape[8:24, 8:24] = 1.0
+    black, pale, grey_one = (255 - depth * shape[None] for depth in (210.0, 26.0, 120.0))
+    whole = torch.tensor([Box()])
+    assert float(likeness(black, pale, whole).worst) > 0.65
+    assert float(likeness(pale, black, whole).worst) > 0.65
+    assert float(likeness(black, grey_one, whole).worst) < 1e-3
+
+
 @pytest.mark.parametrize("box", crops()[1:4])
 def test_resampling_weights_add_up_to_one(box):
     assert resampling(box.left, box.right).sum(1) == pytest.approx(torch.ones(32), abs=1e-5)

@@ -52,6 +52,15 @@ def test_clean_labels_are_left_alone(digits):
     assert found.share < 0.02
 
 
+def test_where_the_embedding_knows_no_classes_no_label_is_called_wrong():
+    """Labels drawn by lot are all wrong by their neighbours, and none should be replaced on their word."""
+    z = torch.randn(300, 16, generator=torch.Generator().manual_seed(1))
+    found = mislabels(z, torch.randint(12, (300,), generator=torch.Generator().manual_seed(2)))
+    assert found.share > 0.5
+    assert not found.chance.any()
+    assert "nothing is said" in found.said
+
+
 def test_a_score_by_hand():
     """Two classes on a plane; s = ln(e^{s₁/T} / √n_c) − ln(Σ e^{s/T} / √n_y)."""
     angle = torch.tensor([0.0, 0.1, 0.3, 1.0])

@@ -16,6 +16,8 @@ pytest.importorskip("starlette", reason="the explorer is not installed: pip inst
 SETTINGS = {
     "trunk": "ConvNet(widths=(8, 16), size=8)",
     "head": "Linear(dim=8)",
+    "transform": "CentreCrop(size=8, resize=8)",
+    "augment": "CentreCrop(size=8, resize=8)",
     "sampler": "ClassesTimesInstances(classes=4, instances=2)",
     "tracker": "none",
     "workers": 0,

@@ -294,5 +294,10 @@ def test_it_fits_a_telephone(page):
     try:
         open_first_error(page)
         assert page.execute_script("return document.documentElement.scrollWidth") == 390
+        last, before = page.find_elements("css selector", ".hit a")[-1], page.current_url
+        page.execute_script("arguments[0].scrollIntoView(); arguments[0].click()", last)
+        settled(page, f"return location.href !== {json.dumps(before)}")
+        settled(page)
+        assert abs(page.execute_script("return document.getElementById('panel').getBoundingClientRect().top")) < 2
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

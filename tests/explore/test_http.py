@@ -1,6 +1,8 @@
 """The explorer over HTTP: what it answers equals what is computed by hand, and what it must not do it does not."""
 
 import base64
+import copy
+import dataclasses
 import io
 import re
 
@@ -9,7 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from isometry.explore.app import FILES
+from isometry.explore.app import FILES, app
+from isometry.expression import parse
+from isometry.model import Embedder
+from tests.explore.conftest import png
 
 
 def columns(client, shown, model=0):
@@ -180,6 +185,26 @@ def test_what_is_no_picture_is_refused(client, content, status):
     answer = client.post("/api/search", content=content)
     assert answer.status_code == status
     assert answer.json()["error"]
+
+
+def test_a_picture_that_the_model_cannot_take_is_refused_in_one_line(runs, shown):
+    """Its model's transform leaves pictures as they are: one of another size does not fit, or would cost too much."""
+    testclient = pytest.importorskip("starlette.testclient", reason="the test client needs httpx", exc_type=ImportError)
+    fixed = tuple(dataclasses.replace(space, model=fixed_size(space.model)) for space in shown.spaces)
+    with testclient.TestClient(app(dataclasses.replace(shown, spaces=fixed)), base_url="http://127.0.0.1") as client:
+        for side in (12, 40):
+            answer = client.post("/api/search", content=png(Image.new("L", (side, side))))
+            assert answer.status_code == 422
+            assert f"{side}×{side}" in answer.json()["error"]
+        assert client.post("/api/search", content=png(Image.new("L", (8, 8)))).status_code == 201
+
+
+def fixed_size(ready):
+    """The same model, whose head takes the places of its 8 × 8 pixels one by one."""
+    made = copy.copy(ready)
+    made.transform = parse("Same()")
+    made.model = Embedder.parse("ConvNet(widths=(8, 16), size=8)", "Flatten()", "Linear(dim=8)").eval()
+    return made
 
 
 def test_an_upload_that_is_too_large_is_refused(client):

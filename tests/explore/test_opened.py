@@ -117,6 +117,13 @@ def test_wrong_input_is_one_line_and_exit_code_2(runs, table, wrong, monkeypatch
     assert said.err.startswith("isometry: ")
 
 
+def test_nothing_is_written_into_a_folder_of_pictures(tmp_path):
+    (tmp_path / "cats").mkdir()
+    with pytest.raises(ValueError, match=r"no run .* no gallery and no bundle: pictures are named with --data"):
+        opened(tmp_path, workers=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["cats"]
+
+
 def items(labels, **more):
     return Items(
         ids=torch.arange(len(labels)), labels=torch.tensor(labels), classes=("a", "b", "c"), picture=lambda row: None,

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import isometry
+from isometry.catalogue import entries
 from isometry.evaluation import Embeddings
 from isometry.export.codes import coded, parsed, table
 from isometry.lite import Model
-from isometry.lite.codes import SIMILARITIES
+from isometry.lite.codes import CODES, SIMILARITIES
 
 
 def embeddings(n=300, d=16):
@@ -42,7 +43,8 @@ def test_an_unknown_similarity_is_refused():
 
 def test_codes_are_those_of_the_library():
     found = embeddings()
-    codes = parsed("Int8(), Binary(), Prefix(dim=5), PQ(parts=4)")
+    codes = parsed("Float16(), Int8(), Binary(), Prefix(dim=5), PQ(parts=4)")
+    assert {type(code).__name__ for code in codes} == set(CODES) == set(entries("codes")) - {"Code"}
     rows = coded(found, codes, None)
     unit = torch.nn.functional.normalize(found.z, dim=1)
     for code in codes:

@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 import isometry
 from isometry import export, lite
@@ -20,6 +21,7 @@ from isometry.embedder import Ready
 from isometry.export import Failed, Gate, Precision
 from isometry.export.files import ProgramFile, amend_onnx, save_onnx
 from isometry.export.graph import onnx_model, program
+from isometry.export.source import some
 from isometry.lite import Preparation
 from isometry.model import Embedder
 from tests.small import COLOUR, folder
@@ -111,6 +113,15 @@ def test_a_bundle_gives_its_thresholds_and_wants_pictures(root, capsys):
     assert model.classes == thing.classes
     for row in thing.thresholds.rows:
         assert model.threshold(row.rate) == row.score
+
+
+def test_no_more_pictures_are_compared_than_asked_for():
+    few, large = (isometry.data.read((torch.zeros(150, 1, 2, 2), torch.arange(150) // n)) for n in (5, 50))
+    assert torch.bincount(some(few, 22).labels).unique().tolist() == [0, 5]
+    assert len(some(few, 22)) == 20
+    assert len(some(large, 22)) == 22
+    assert len(some(large, 22).present()) == 2
+    assert len(some(large, 150)) == 150
 
 
 def test_a_program_of_torch_export_comes_back(root):
@@ -226,13 +237,24 @@ def copied(model):
     return type(model).FromString(model.SerializeToString())
 
 
-@pytest.mark.parametrize(("precision", "share", "far"), [(export.HALF, 0.55, 1e-2), (export.INT8, 0.45, 0.1)])
+@pytest.mark.parametrize(("precision", "share", "far"), [(export.HALF, 0.6, 1e-2), (export.INT8, 0.45, 0.1)])
 def test_fewer_bits_take_fewer_bytes(graph, tmp_path, precision, share, far):
     ready, _, model = graph
     changed = precision.change(copied(model))
     assert changed.ByteSize() < share * model.ByteSize()
     onnx.save(changed, tmp_path / "model.onnx")
     same_embeddings(ready, tmp_path / "model.onnx", far)
+
+
+def test_half_keeps_what_float16_cannot_hold():
+    held = {"large": np.full(5000, 1e5), "epsilon": np.array(1e-12), "bias": np.ones(64), "plain": np.full(5000, 0.5)}
+    weights = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in held.items()]
+    model = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], weights))
+    found = {one.name: onnx.numpy_helper.to_array(one) for one in export.HALF.change(model).graph.initializer}
+    assert {name: value.dtype for name, value in found.items()} == {
+        "large": np.float32, "epsilon": np.float32, "bias": np.float32, "plain.half": np.float16,
+    }  # fmt: skip
+    assert found["large"].tolist() == [1e5] * 5000
 
 
 def test_a_file_of_another_make_is_refused(root, tmp_path):
@@ -246,5 +268,7 @@ def test_a_file_of_another_make_is_refused(root, tmp_path):
         lite.read({}, "other.onnx")
     with pytest.raises(ValueError, match="has format 2, and this reads up to 1: upgrade isometry"):
         lite.read({"format": "2"}, "new.onnx")
-    with pytest.raises(ValueError, match="Pictures are a list of paths"):
-        lite.load(root / "model.onnx")("picture.png")
+    model = lite.load(root / "model.onnx")
+    for one in ("picture.png", Image.new("RGB", (40, 31)), []):
+        with pytest.raises(ValueError, match="Pictures are a list of paths"):
+            model(one)

@@ -107,6 +107,16 @@ def test_what_is_no_picture_is_refused(x, says):
         pixels(x)
 
 
+def test_a_damaged_file_is_named(tmp_path):
+    Image.fromarray(picture(40, 40, 3)).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:900])
+    (tmp_path / "words.png").write_text("no picture")
+    prepare = Preparation(channels=3, height=40, width=40)
+    for name, kind in (("cut.png", ValueError), ("words.png", ValueError), ("none.png", FileNotFoundError)):
+        with pytest.raises(kind, match=rf"{name} cannot be read: "):
+            prepare([tmp_path / "whole.png", tmp_path / name])
+
+
 def test_pictures_that_are_taken_as_they_are_have_one_size():
     with pytest.raises(ValueError, match="8 × 8 pixels as they are; got 9 × 8"):
         Preparation(channels=1, height=8, width=8)([picture(9, 8)])

@@ -3,6 +3,7 @@ import torch
 
 import isometry
 from isometry import parse
+from isometry.model import Embedder
 from tests.small import SETTINGS, digits
 
 
@@ -20,6 +21,14 @@ def test_layer_norm_takes_scale_and_offset_out_and_has_no_weights():
     h = torch.randn(3, 32, dtype=torch.float64)
     assert torch.allclose(head(1_000 * h + 7), head(h), atol=1e-4)
     assert set(head.state_dict()) == {"layer.weight", "layer.bias"}
+
+
+def test_pictures_of_another_size_are_told_in_one_line():
+    model = Embedder.parse("ConvNet(widths=(4, 6), size=8)", "Flatten()", "Linear(dim=3)")
+    with pytest.raises(
+        ValueError, match=r"takes 24 features of a picture and got 54: give pictures of the size of those"
+    ):
+        model.embed(torch.zeros(2, 1, 12, 12))
 
 
 def test_the_embedding_is_not_normalised():

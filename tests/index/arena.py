@@ -1,8 +1,9 @@
-"""Kills writers. Run as a program: `arena.py FOLDER OPERATION STRIDE RANDOM`; prints what it has seen as JSON.
+"""Kills writers. Run as a program: `arena.py FOLDER OPERATION STRIDE RANDOM [interrupt]`; prints what it has seen as JSON.
 
 A child of its own does the operation on a copy of the old state. It is killed before its n-th change of a file's name, or
 its n-th file that is opened to be written, for every STRIDE-th n; then RANDOM times whenever it happens. After each the
-state has to be the old one or the new one, and whole.
+state has to be the old one or the new one, and whole. With `interrupt` it gets a Ctrl-C, at its n-th
+file after `gallery.json` has its name.
 """
 
 import json
@@ -27,20 +28,30 @@ Z = torch.randn(40, 8, generator=torch.Generator().manual_seed(0))
 MORE = torch.randn(40, 8, generator=torch.Generator().manual_seed(1))
 
 
-def killing(n, place):
-    """Kills this process before its n-th change under `place`."""
+def killing(n, place, interrupt=False):
+    """Kills this process before its n-th change under `place`; or interrupts it, at its n-th file after the decisive one."""
     left = [n]
 
     def look(event, arguments):
         changes = event in CHANGES or (
             event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
         )
-        if changes and str(arguments[0]).startswith(str(place)):
+        if changes and not interrupt and str(arguments[0]).startswith(str(place)):
             left[0] -= 1
             if not left[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(look)
+    decided = []
+
+    def listen(event, arguments):
+        if decided and event in ("open", *CHANGES) and str(arguments[0]).startswith(str(place)):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+        if event == "os.rename" and str(arguments[1]).endswith("gallery.json"):
+            decided.append(True)
+
+    sys.addaudithook(listen if interrupt else look)
 
 
 def prepare(root, operation):
@@ -100,7 +111,7 @@ def sequel(root, state, operation):
     assert {one.name for one in (state / "g").iterdir()} == held.folder.manifest.names() | {NAME}
 
 
-def fight(root, operation, stride, chance):
+def fight(root, operation, stride, chance, interrupt=False):
     """Counts of what was found after a kill: the old state, the new one; and how often the child came to its end."""
     prepare(root, operation)
     state, turn = root / "state", root / "turn"
@@ -119,14 +130,17 @@ def fight(root, operation, stride, chance):
         child = os.fork()
         if not child:
             if not by_chance:
-                killing(n, turn)
-            act(root, turn, operation)
+                killing(n, turn, interrupt)
+            try:
+                act(root, turn, operation)
+            except KeyboardInterrupt:
+                os._exit(1)
             os._exit(0)
         if by_chance:
             time.sleep(draw.uniform(0, 1.2 * took))
             os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
-        assert status in (0, signal.SIGKILL), f"the child ended with {status}"
+        assert status in (0, signal.SIGKILL) or interrupt, f"the child ended with {status}"
         after = seen(turn, operation)
         assert after in (old, new), f"after change {n} of {operation} it is neither the old nor the new: {after[:200]}"
         found["old" if after == old else "new"] += 1
@@ -138,5 +152,5 @@ def fight(root, operation, stride, chance):
 
 
 if __name__ == "__main__":
-    folder, name, every, times = sys.argv[1:]
-    print(json.dumps(fight(Path(folder), name, int(every), int(times))))
+    folder, name, every, times, *how = sys.argv[1:]
+    print(json.dumps(fight(Path(folder), name, int(every), int(times), how == ["interrupt"])))

@@ -15,10 +15,10 @@ from tests.small import COLOUR, folder
 CLASSES, EACH, DIM = 12, 5, 8
 
 
-def bundle(path, similarity="cosine", seed=0):
+def bundle(path, similarity="cosine", seed=0, transform=COLOUR["transform"]):
     """Writes a bundle whose model has weights drawn at random."""
     torch.manual_seed(seed)
-    model = Ready(Embedder.parse(COLOUR["trunk"], "Average()", f"Linear(dim={DIM})"), COLOUR["transform"])
+    model = Ready(Embedder.parse(COLOUR["trunk"], "Average()", f"Linear(dim={DIM})"), transform)
     model.save(path.parent)
     config = {"name": "drawn", "classes": [], "similarity": similarity, "relate": "same_class", "training": {}}
     none = {"similarity": similarity, "rows": [], "notes": [], "validation": None, "test": None}

@@ -250,7 +250,7 @@ def test_what_is_deleted_leaves_the_disk_at_the_next_compaction(gallery, root):
     path = held.items([11]).paths[0]
     held.delete([11])
     held.compact()
-    content = b"".join(one.read_bytes() for one in gallery.rglob("*") if one.is_file() and one.name != "model.isom")
+    content = b"".join(one.read_bytes() for one in gallery.rglob("*") if one.is_file() and one.suffix != ".isom")
     assert path.encode() not in content
     assert b"class_3/1.png" in content
 
@@ -284,3 +284,65 @@ def test_what_is_attached_stays_until_it_is_replaced(gallery):
     assert other.refresh()
     assert other.calibration == {"rate": 0.2}
     assert other.attached("notes.txt") is None
+
+
+# another gallery in the place of the one that was opened
+
+
+def test_a_gallery_of_another_model_is_read_anew(tmp_path):
+    z = torch.randn(30, DIM)
+    gallery = held(tmp_path, z)
+    pictures = [Image.effect_noise((24, 24), 80).convert("RGB")]
+    gallery.search(pictures, 1)  # the model has been read
+    index.build(bundle(tmp_path / "n.isom", "euclidean", seed=1), vectors(2 * z), tmp_path / "g", replace=True)
+    with pytest.raises(ValueError, match="another gallery than the one that was opened"):
+        gallery.add(pictures)
+    with pytest.raises(ValueError, match="another gallery"):
+        gallery.delete([1])
+    assert len(index.read(tmp_path / "g")) == 30
+    assert gallery.refresh()
+    assert gallery.similarity == "euclidean"
+    agrees(gallery, 2 * z[:3], dict(enumerate(2 * z)), 4, "euclidean")
+    assert torch.equal(gallery.model(pictures), isometry.load(tmp_path / "n.isom")(pictures))
+    assert gallery.add(pictures).tolist() == [30]
+
+
+def test_readers_of_what_was_replaced_find_what_is_there(gallery):
+    writer = index.read(gallery)
+    writer.attach("calibration.json", b'{"rate": 0.1}')
+    reader = index.read(gallery)
+    writer.attach("calibration.json", b'{"rate": 0.2}')
+    assert reader.calibration == {"rate": 0.2}
+
+
+def test_a_deletion_does_not_read_the_index_again(tmp_path):
+    z = torch.randn(300, DIM)
+    gallery = held(tmp_path, z, kind="HNSW(links=8)")
+    gallery.search_vectors(z[:1], 1)
+    next((tmp_path / "g").glob("s-*/index")).unlink()
+    gallery.delete([0])
+    gallery.add_vectors(z[:1], ids=[7])
+    ids = gallery.search_vectors(z[:1], 300)[1]
+    assert ids[0, 0] == 7
+    assert sorted(ids[0, :299].tolist()) == list(range(1, 300))
+    assert ids[0, 299] == -1
+
+
+def test_an_update_keeps_the_part(tmp_path):
+    index.build(bundle(tmp_path / "m.isom"), vectors(torch.eye(DIM), parts=["test"] * DIM), tmp_path / "g")
+    gallery = index.read(tmp_path / "g")
+    gallery.update([3], [Image.new("RGB", (24, 24))])
+    assert gallery.items([3]).parts == ("test",)
+
+
+def test_more_are_asked_for_than_there_are(root):
+    gallery = index.read(root / "gallery")
+    assert len(gallery.search([Image.new("RGB", (24, 24))], 10**12)[0]) == CLASSES * EACH
+
+
+def test_the_highest_id_is_the_last(tmp_path):
+    gallery = held(tmp_path, torch.eye(DIM))
+    gallery.add_vectors(torch.eye(DIM)[:1], ids=[2**63 - 1])
+    with pytest.raises(ValueError, match="name them"):
+        gallery.add_vectors(torch.eye(DIM)[:1])
+    assert gallery.add_vectors(torch.eye(DIM)[:1], ids=[DIM]).tolist() == [DIM]

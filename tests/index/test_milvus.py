@@ -1,11 +1,18 @@
 """The store in Milvus, on its embedded form: the same calls as on a cluster."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
+from PIL import Image
 
+from isometry import index
+from isometry.index.given import vectors
 from isometry.index.items import items_of
 from isometry.ops.neighbours import nearest
 from isometry.ops.ranking import inner, minus_distance
+from tests.index.conftest import DIM, bundle
 from tests.index.test_kinds import clusters
 
 pytest.importorskip("pymilvus")
@@ -115,7 +122,7 @@ def test_what_does_not_fit_is_refused(filled):
     ("uri", "error", "message"),
     [
         ("http://127.0.0.1:9", ConnectionError, "did not answer"),
-        ("/no/such/folder/a.db", ConnectionError, "not exists"),
+        ("/no/such/folder/a.db", ConnectionError, "not exists.*another process"),
         ("htp://host", ValueError, "Did you mean 'http'"),
         ("notes.txt", ValueError, "ends in .db"),
         ("http://me:secret@host", ValueError, "ISOMETRY_MILVUS_TOKEN"),
@@ -126,3 +133,48 @@ def test_a_store_that_is_not_there_is_said_in_a_line(uri, error, message):
         Milvus(uri, dim=16)
     assert "\n" not in str(said.value)
     assert "secret@" not in str(said.value)
+
+
+def test_a_gallery_whose_vectors_lie_in_milvus(tmp_path, uri):
+    def build(**how):
+        return index.build(made, vectors(z, labels=["a"] * 30), tmp_path / "g", store=uri, **how).read()
+
+    made, z = bundle(tmp_path / "m.isom"), clusters(30, DIM)
+    gallery, other = build(), index.read(tmp_path / "g")
+    assert gallery.add([Image.new("RGB", (24, 24), "red")], labels=["red"]).tolist() == [30]
+    gallery.update([3], [Image.new("RGB", (24, 24), "blue")])
+    assert gallery.delete([4, 30]) == 2
+    assert gallery.add_vectors(z[:2]).tolist() == [31, 32]  # an id that was there is not given again
+    assert other.refresh()
+    assert (len(other), other.generation) == (31, 5)
+    assert (other.items([3]).labels, other.picture(3).size) == (("a",), (24, 24))
+    assert set(other.search_vectors(z[:1], 2)[1][0].tolist()) == {0, 31}
+    gallery.check()
+    first = gallery.folder.manifest.collection
+    assert build(replace=True).folder.manifest.collection != first
+    assert first not in Milvus(uri, name="other", dim=2).client.list_collections()  # it has been removed
+    assert other.refresh()
+    assert len(other) == 30
+    next((tmp_path / "g").glob("model-*.isom")).write_bytes(b"")
+    with pytest.raises(index.Refused, match="model-"):
+        other.check()
+
+
+def test_what_cannot_be_built_leaves_no_collection(tmp_path, uri):
+    before = Milvus(uri, name="other", dim=2).client.list_collections()
+    z = clusters(30, DIM)
+    z[20] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        index.build(bundle(tmp_path / "m.isom"), vectors(z), tmp_path / "g", store=uri)
+    assert Milvus(uri, name="other", dim=2).client.list_collections() == before
+
+
+def test_without_the_client_it_is_said_how_to_get_it():
+    code = (
+        "import sys; sys.modules['pymilvus'] = None\n"
+        "from isometry.index.stores.milvus import Milvus\n"
+        "try: Milvus('a.db', dim=2)\n"
+        "except ImportError as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "A gallery in Milvus needs its client: pip install 'isometry[milvus]'.\n"

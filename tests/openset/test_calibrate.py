@@ -112,6 +112,17 @@ def test_without_known_probes_each_picture_of_the_gallery_is_left_out_in_turn():
     assert openset.calibrate(twice, strangers, rate=0.1).known.dir == 1.0  # copies find each other
 
 
+def test_probes_that_are_pictures_of_the_gallery_find_themselves_and_are_left_out():
+    z, names = clusters(20, 4, seed=5, noise=1.5)
+    gallery = openset.Vectors(z, names)
+    more, others = clusters(50, 3, seed=6)
+    alone = openset.calibrate(gallery, held(more, others), rate=0.05)
+    both = openset.calibrate(gallery, held(torch.cat([z[:40], more]), names[:40] + others), rate=0.05)
+    assert both.known == alone.known
+    assert both.known.dir < 0.9  # each of the gallery's pictures finds itself, and nothing is learnt of that
+    assert any("40 pictures of known classes are in the gallery itself" in note for note in both.notes)
+
+
 def test_pictures_without_a_label_and_classes_of_the_training_take_no_part():
     gallery, strangers = gallery_and_strangers()
 

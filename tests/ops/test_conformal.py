@@ -188,6 +188,16 @@ def test_thinned_never_lowers_p_nor_the_threshold(seed, keep):
     assert json.dumps(thin.total.tolist())
 
 
+def test_thinned_keeps_p_at_a_threshold_so_what_passes_still_has_p_at_most_the_rate():
+    g = torch.Generator().manual_seed(0)
+    scores, group = torch.rand(6000, generator=g), torch.randint(300, (6000,), generator=g)
+    tail = Tail.of(scores, group)
+    for rate in (0.05, 0.3, 0.7):
+        at = tail.threshold(budget(tail, rate))
+        thin = tail.thinned(200, at)
+        assert torch.equal(thin.p(scores) <= rate, scores >= at)
+
+
 def test_bad_input_is_one_line():
     with pytest.raises(ValueError, match=r"between 0 and 1; got 1\.5"):
         budget(Tail.of(torch.zeros(3), torch.arange(3)), 1.5)

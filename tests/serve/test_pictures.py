@@ -9,7 +9,7 @@ from PIL import Image
 
 from isometry.data.pixels import decode, to_uint8
 from isometry.serve import Limits, Refused, decoded
-from tests.serve.hostile import JPEG, PICTURES, REFUSED, WHOLE, png, rgb, saved, zeros
+from tests.serve.hostile import JPEG, PICTURES, REFUSED, WHOLE, png, rgb, saved, scans, zeros
 
 
 def looked_at(data):
@@ -79,6 +79,14 @@ def test_limits_are_those_that_were_set():
     assert decoded(thin, Limits(ratio=50)).size == (500, 10)
     with pytest.raises(Refused, match="one side is over 49 times the other"):
         decoded(thin, Limits(ratio=49))
+
+
+def test_a_jpeg_of_many_scans_has_few_pixels():
+    """What its passes cost together is limited: each goes over the whole picture."""
+    file = scans(40)
+    assert decoded(file, Limits(pixels=10_000)).size == (50, 40)
+    with pytest.raises(Refused, match="more than 20 scans"):
+        decoded(file, Limits(pixels=2000))
 
 
 def test_pixels_are_counted_before_they_are_decoded():

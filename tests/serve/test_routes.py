@@ -1,15 +1,20 @@
 """What the server answers is what the library gives; what is wrong gets one line and a status."""
 
+import asyncio
 import json
 import threading
+import tracemalloc
 
 import pytest
 import torch
 from PIL import Image
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from isometry import index, openset, serve
-from isometry.serve import Access, Limits
+from isometry.serve import Access, Limits, Refused
+from isometry.serve.gate import Replay
+from isometry.serve.uploads import vectors
 from tests.serve.conftest import TOKEN, form
 from tests.serve.hostile import PICTURES, REFUSED, WHOLE
 
@@ -197,6 +202,24 @@ def test_vectors_that_are_none_are_refused(reading, body, status):
     assert len(got.json()["error"]) < 300
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b'{"vectors": [[' + b'"a",' * 100_000 + b"1]]}", b'{"vectors": [' + b"1," * 200_000 + b"1]}",
+     b"{" + b",".join(b'"%d": 0' % i for i in range(50_000)) + b', "vectors": [[1]]}'],
+    ids=["numbers", "vectors", "names"],
+)  # fmt: skip
+def test_of_many_mistakes_one_is_told(body):
+    """Each would cost a thousand times its bytes: all of them took gigabytes and the server's other answers waited."""
+    request = Request({"type": "http", "method": "POST", "headers": []}, Replay(body, None))
+    tracemalloc.start()
+    with pytest.raises(Refused) as told:
+        asyncio.run(vectors(request, 512, Limits()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told.value.status == 422
+    assert peak < 60 * len(body)
+
+
 def test_a_vector_of_zeros_and_a_long_one_are_answered(reading):
     got = reading.post("/search", json={"vectors": [[0.0] * 8, [1e15] * 8, [1e-30] * 8]})
     assert got.status_code == 200
@@ -288,6 +311,17 @@ def test_a_token_is_asked_for(gallery, open_reading):
             assert got.status_code == 200
             assert TOKEN not in got.text
         assert client.delete("/items/0", headers=right).status_code == 200
+
+
+@pytest.mark.parametrize("access", [Access(), Access(TOKEN), Access(TOKEN, open_reading=True)])
+def test_under_another_path_nobody_writes_either(gallery, access):
+    """A gallery behind a proxy or inside another application is asked for with a prefix in its path."""
+    with TestClient(serve.app(index.read(gallery), access=access), root_path="/letters") as client:
+        for path in ("/letters/items/0", "/items/0"):
+            assert client.delete(path).status_code in (401, 403)
+        assert client.post("/letters/items", content=WHOLE, headers=RAW).status_code in (401, 403)
+        assert client.get("/letters/health").status_code == 200
+    assert len(index.read(gallery)) == 24
 
 
 def test_a_page_of_another_site_can_neither_write_nor_read(gallery):

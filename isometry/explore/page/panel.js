@@ -38,7 +38,11 @@ export function show(space) {
   space.mark(null);
   const parts = { home, class: members, selection }[at.view](space);
   panel.replaceChildren(...parts.filter(Boolean));
+  begin(panel);
+}
+function begin(panel) { // on a telephone the page scrolls, and not the panel
   panel.scrollTop = 0;
+  if (panel.getBoundingClientRect().top < 0) panel.scrollIntoView();
 }
 
 // How many find their own class first: by part, since what was trained on tells little.
@@ -96,7 +100,7 @@ async function found(space, panel, mine) {
   const columns = answer.models.map((matches, m) => column(space, answer, matches, m));
   const why = element("section", { id: "why", hidden: true });
   panel.replaceChildren(trail(space), about(space, answer), among(space, answer), why, element("div", { class: "columns" }, ...columns));
-  if (moved) panel.scrollTop = 0;
+  if (moved) begin(panel);
   space.mark(answer);
   if (at.why && space.about.why) reasons(why, space, answer, at.why, Number(at.by) || 0);
 }

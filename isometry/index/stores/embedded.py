@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isometry.bundle import Refused
 from isometry.index.arranging import arranged, kind_of
-from isometry.index.files import Sink, checked
+from isometry.index.files import Sink
 from isometry.index.folder import Folder
 from isometry.index.items import Items
 from isometry.index.kinds import Flat
@@ -53,13 +53,14 @@ class Embedded:
     def _open(self, before: tuple[Segment, ...]) -> Held:
         for _ in range(TRIES):
             now = self.folder.manifest
-            have = {(segment.entry, repr(segment.kind)): segment for segment in before}
+            have = {(segment.entry.name, segment.entry.sha256, repr(segment.kind)): segment for segment in before}
             kinds = [kind_of(now), *[Flat()] * len(now.segments)]
             try:
-                opened = [
-                    have.get((entry, repr(kind))) or Segment(self.folder.path, entry, kind, self.compare)
-                    for entry, kind in zip(now.segments, kinds, strict=False)
-                ]
+                opened = []
+                for entry, kind in zip(now.segments, kinds, strict=False):
+                    old = have.get((entry.name, entry.sha256, repr(kind)))
+                    new = Segment(self.folder.path, entry, kind, self.compare) if old is None else old
+                    opened.append(new if new.entry == entry else new.but(entry))
                 return Held(now, tuple(opened))
             except FileNotFoundError as error:
                 if not self.folder.refresh():  # nobody has replaced it: it is lost
@@ -68,7 +69,7 @@ class Embedded:
 
     def refresh(self) -> bool:
         self.folder.refresh()
-        changed = self.folder.manifest.generation != self._held.manifest.generation
+        changed = self.folder.manifest != self._held.manifest
         if changed:
             self._held = self._open(self._held.segments)
         return changed
@@ -160,8 +161,6 @@ class Embedded:
     def check(self) -> None:
         for segment in self._held.segments:
             segment.check()
-        model = self._held.manifest.model
-        checked(self.folder.path / model.name, model)
 
     @contextmanager
     def _writing(self) -> Iterator[Held]:

@@ -6,6 +6,7 @@ environment variable ISOMETRY_MILVUS_TOKEN, and is never written anywhere.
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -48,8 +49,8 @@ class Milvus:
                 "Milvus compares by cosine, dot or euclidean: keep a gallery of any other similarity in a folder."
             )
         self.uri, self.name, self.dim, self.compare = uri, name, dim, compare
+        self.client = client(uri)
         with in_one_line(uri):
-            self.client = client(uri)
             if not self.client.has_collection(name):
                 if not create:
                     raise ValueError(f"There is no collection {name!r} in {uri}: index the data again.")
@@ -252,6 +253,12 @@ class _Adding:
     ) -> None:  # fmt: skip
         self.store.add(z, items, pictures, roots)
         self.count += len(items)
+
+
+def drop(uri: str, name: str) -> None:
+    """Removes a collection that no gallery is left for; a server that refuses keeps it."""
+    with suppress(ConnectionError, ImportError, ValueError), in_one_line(uri):
+        client(uri).drop_collection(name)
 
 
 def _named(ids: Int64[Tensor, " n"]) -> str:

@@ -50,9 +50,12 @@ def in_one_line(uri: str) -> Iterator[None]:
         raise ImportError(f"{error.name} is not installed: pip install 'isometry[milvus]'.") from None
     except MilvusException as error:
         why = " ".join(str(getattr(error, "message", "") or error).split())[:200]
-        raise ConnectionError(
-            f"Milvus at {uri} refused or did not answer ({why}). Is it running, and {TOKEN} right?"
-        ) from None
+        fix = (
+            f"Is it running, and {TOKEN} right?"
+            if "://" in uri
+            else "Has another process opened it? One at a time may."
+        )
+        raise ConnectionError(f"Milvus at {uri} refused or did not answer ({why}). {fix}") from None
 
 
 def held(text: str) -> str:
