@@ -26,7 +26,7 @@ def test_layer_norm_takes_scale_and_offset_out_and_has_no_weights():
 def test_pictures_of_another_size_are_told_in_one_line():
     model = Embedder.parse("ConvNet(widths=(4, 6), size=8)", "Flatten()", "Linear(dim=3)")
     with pytest.raises(
-        ValueError, match=r"takes 24 features of a picture and got 54: give pictures of the size of those"
+        ValueError, match=r"takes 96 features of a picture and got 216: give pictures of the size of those"
     ):
         model.embed(torch.zeros(2, 1, 12, 12))
 
