@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 READY = .venv/.ready
+# Tests run in two processes with a thread each: threads of both on two cores would wait for each other.
 
 .PHONY: setup demo test test-all lint docs clean
 
@@ -17,10 +18,10 @@ demo: $(READY)
 	$(BIN)/isometry train glyphs --out runs/demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(READY) lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
