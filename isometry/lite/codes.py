@@ -1,6 +1,7 @@
 """Comparisons of embeddings, and embeddings as a few bytes, in numpy."""
 
 import base64
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ SIMILARITIES = {
 """Comparisons of embeddings that this file knows, by their text."""
 
 
-class Code:
+class Code(ABC):
     """Embeddings in a few bytes: `encode(z)` gives bytes, `decode` what they stand for; compare `seen(queries)` with that.
 
     All by the inner product, which is the cosine: embeddings are brought to length 1 first.
@@ -42,11 +43,13 @@ class Code:
         """Queries as they meet decoded items, in full precision."""
         return unit(z)
 
+    @abstractmethod
     def encode(self, z: Array) -> Array:
-        raise NotImplementedError
+        """Bytes of each embedding."""
 
+    @abstractmethod
     def decode(self, code: Array) -> Array:
-        raise NotImplementedError
+        """What the bytes stand for."""
 
 
 class Float16(Code):
