@@ -4,6 +4,9 @@ BIN = .venv/bin
 READY = .venv/.ready
 # Tests run in two processes with a thread each: threads of both on two cores would wait for each other.
 
+# Bytecode is kept whatever the shell says: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: setup demo test test-all lint docs clean
 
 setup: $(READY)

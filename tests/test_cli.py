@@ -1,5 +1,6 @@
 """The command line as a user meets it: it works, and wrong input is one line and exit code 2, with nothing half-written."""
 
+import functools
 import signal
 import subprocess
 import sys
@@ -35,19 +36,29 @@ def trained(tmp_path_factory):
     return root
 
 
-def test_a_run_is_evaluated_and_embeds(trained):
-    assert "Recall(k=1)" in isometry("evaluate", trained / "run", "--metrics", "Recall(k=1)")
-    isometry("evaluate", trained / "run", "--data", trained / "data", "--out", trained / "measured")
+def here(capsys, monkeypatch, *words):
+    """The same in this process, without the seconds in which another one starts."""
+    monkeypatch.setattr(sys, "argv", ["isometry", *map(str, words)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = capsys.readouterr()
+    assert stopped.value.code == 0, said.err
+    return said.out
+
+
+def test_a_run_is_evaluated_and_embeds(trained, capsys, monkeypatch):
+    run = functools.partial(here, capsys, monkeypatch)
+    assert "Recall(k=1)" in isometry("evaluate", trained / "run", "--metrics", "Recall(k=1)", "--workers", "0")
+    run("evaluate", trained / "run", "--data", trained / "data", "--out", trained / "measured")
     assert (trained / "measured" / "metrics.json").is_file()
     assert (trained / "measured" / "report.html").is_file()
-    assert "40 embeddings of 8 dimensions" in isometry(
-        "embed", trained / "run", trained / "data", "-o", trained / "z.npy"
-    )
+    said = run("embed", trained / "run", trained / "data", "-o", trained / "z.npy", "--workers", "0")
+    assert "40 embeddings of 8 dimensions" in said
     z, rows = np.load(trained / "z.npy"), (trained / "z.csv").read_text().splitlines()
     assert z.shape == (40, 8)
     assert rows[0] == "row,id,label,path"
     assert len(rows) == 41
-    isometry("embed", trained / "run", trained / "data", "-o", trained / "z.npz")
+    run("embed", trained / "run", trained / "data", "-o", trained / "z.npz")
     kept = np.load(trained / "z.npz", allow_pickle=False)
     np.testing.assert_array_equal(kept["z"], z)
     assert kept["ids"].tolist() == list(range(40))
@@ -71,9 +82,9 @@ def test_ctrl_c_says_that_all_is_saved_and_how_to_go_on(trained):
     assert "Traceback" not in said
 
 
-def test_list_and_show():
-    assert "ProxyAnchor" in isometry("list", "losses")
-    assert "alpha = 32.0" in isometry("show", "ProxyAnchor")
+def test_list_and_show(capsys, monkeypatch):
+    assert "ProxyAnchor" in here(capsys, monkeypatch, "list", "losses")
+    assert "alpha = 32.0" in here(capsys, monkeypatch, "show", "ProxyAnchor")
     assert isometry("--version").strip()
 
 

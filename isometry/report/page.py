@@ -16,6 +16,7 @@ NAMES = {
     "map": "Map",
     "distance": "Label distance",
     "similarity": "Similarity",
+    "strangers": "Strangers",
     "classes": "Mistakes",
     "curves": "Learning",
     "geometry": "New classes",
@@ -59,6 +60,7 @@ def _by_labels(record: Record, albums: Albums) -> tuple[str, ...]:
             sections.gallery(record, albums),
             sections.embedding_map(record),
             sections.similarity(record),
+            sections.strangers(record),
             sections.classes(record, albums),
         )
     found = sections.neighbours(record, graded, albums), sections.embedding_map(record), sections.distance(graded)

@@ -48,6 +48,11 @@ class Frame:
             spots = [f"{self.px(xs[0]):.1f} {floor:.1f}", *spots, f"{self.px(xs[-1]):.1f} {floor:.1f}Z"]
         return f'<path class="{kind}" d="M{"L".join(spots)}"/>'
 
+    def band(self, xs: Sequence[Number], low: Sequence[Number], high: Sequence[Number], kind: str) -> str:
+        """The area between two lines."""
+        across = [*zip(xs, high, strict=True), *reversed(list(zip(xs, low, strict=True)))]
+        return f'<path class="{kind}" d="M{"L".join(f"{self.px(x):.1f} {self.py(y):.1f}" for x, y in across)}Z"/>'
+
     def axes(self, x_title: str, y_title: str, y_ticks: bool = True, x_ticks: Sequence[tuple[Number, str]] = ()) -> str:
         """Both axes; `x_ticks` are places and what stands there, where they are not those of round numbers."""
         floor, middle = self.py(self.y[0]), (self.height - TOP - BOTTOM) / 2 + TOP

@@ -190,6 +190,7 @@ twin = "flow"
 """
 
 
+@pytest.mark.slow
 def test_a_study_of_flows_from_end_to_end(tmp_path):
     path = tiny.write(tmp_path)
     top, rest = METHODS.split("[[methods]]", 1)

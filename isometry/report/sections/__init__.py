@@ -13,3 +13,4 @@ from .map import in_tenths as in_tenths
 from .neighbours import neighbours as neighbours
 from .reading import reading as reading
 from .similarity import similarity as similarity
+from .strangers import strangers as strangers
