@@ -45,8 +45,16 @@ class Draw(NamedTuple):
     epoch: int
 
 
+class Uneven(ValueError):
+    """Pictures of several sizes, which make no batch."""
+
+
 class Fetch(Dataset):
-    """Makes a batch of a `Draw`, in a worker or here; says what could not be read instead of raising it."""
+    """Makes a batch of a `Draw`, in a worker or here.
+
+    It says what could not be read, and that pictures have several sizes, instead of raising it: what a worker raises
+    comes with the worker's traceback.
+    """
 
     def __init__(
         self, data: Data, transform: Callable[[Tensor], Tensor], channels: int, seed: int, replace: bool
@@ -54,7 +62,7 @@ class Fetch(Dataset):
         self.data, self.transform, self.channels, self.seed, self.replace = data, transform, channels, seed, replace
         self._bad: dict[int, Failure] = {}
 
-    def __getitem__(self, draw: Draw) -> tuple[Batch, list[Failure]]:
+    def __getitem__(self, draw: Draw) -> "tuple[Batch, list[Failure]] | Uneven":
         with nullcontext() if get_worker_info() else undisturbed():
             if isinstance(self.data.images, Arrays) and takes_batches(self.transform):
                 return self._at_once(draw, self.data.images.tensor), []
@@ -65,7 +73,7 @@ class Fetch(Dataset):
         seed_all(number(self.seed, draw.epoch, draw.index))
         return self._batch(self.transform(with_channels(pictures[index], self.channels)), index)
 
-    def _one_by_one(self, draw: Draw) -> tuple[Batch, list[Failure]]:
+    def _one_by_one(self, draw: Draw) -> "tuple[Batch, list[Failure]] | Uneven":
         failures: list[Failure] = []
         images, index = [], []
         for slot, position in enumerate(draw.index):
@@ -75,8 +83,11 @@ class Fetch(Dataset):
                     images.append(image)
                     index.append(candidate)
                     break
-        empty = torch.empty(0, self.channels, 0, 0)
-        return self._batch(stacked(images) if images else empty, torch.tensor(index, dtype=torch.int64)), failures
+        try:
+            whole = stacked(images) if images else torch.empty(0, self.channels, 0, 0)
+        except Uneven as error:
+            return error
+        return self._batch(whole, torch.tensor(index, dtype=torch.int64)), failures
 
     def _batch(self, images: Tensor, index: Tensor) -> Batch:
         return Batch(images, self.data.labels[index], self.data.ids[index], index)
@@ -112,11 +123,11 @@ def stacked(images: list[Tensor]) -> Tensor:
     """One tensor of all.
 
     Raises:
-        ValueError: when the transform leaves pictures of different sizes.
+        Uneven: when the transform leaves pictures of different sizes.
     """
     shapes = sorted({tuple(image.shape) for image in images})
     if len(shapes) > 1:
-        raise ValueError(
+        raise Uneven(
             f"The transform gives pictures of {shapes[0]} and {shapes[1]} in one batch: it must give one size."
         )
     return torch.stack(images)

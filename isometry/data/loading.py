@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from isometry.data.data import Data
-from isometry.data.fetch import Batch, Draw, Failure, Fetch, takes_batches
+from isometry.data.fetch import Batch, Draw, Failure, Fetch, Uneven, takes_batches
 from isometry.data.images import Arrays
 from isometry.data.pixels import Unreadable
 
@@ -111,7 +111,10 @@ class Loader:
         self._resumed = False
         epoch, whole, delivered = self._at["epoch"], self._at["position"] == 0, False
         self.batches.load_state_dict(self._at)
-        for batch, failures in self._torch:
+        for made in self._torch:
+            if isinstance(made, Uneven):
+                raise made
+            batch, failures = made
             self.unreadable.update((failure.id, failure) for failure in failures)
             if failures and self.strict:
                 break

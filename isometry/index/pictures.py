@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from isometry.data import Data, loader
-from isometry.data.fetch import Batch, takes_batches
+from isometry.data.fetch import Batch, Uneven, takes_batches
 from isometry.data.pixels import Unreadable
 from isometry.embedder import Ready
 
@@ -66,14 +66,13 @@ def _readable(batches: Iterable[Batch], ready: Ready) -> Iterator[Batch]:
         yield from batches
     except Unreadable:
         raise
+    except Uneven:
+        raise ValueError(
+            f"Pictures are of several sizes, and the transform of the bundle leaves them so ({ready.transform!r}): "
+            "give it pictures of one size, or train with one that crops."
+        ) from None
     except ValueError as error:
-        why = str(error).rpartition("ValueError: ")[2]
-        if "in one batch" in why:
-            raise ValueError(
-                f"Pictures are of several sizes, and the transform of the bundle leaves them so ({ready.transform!r}): "
-                "give it pictures of one size, or train with one that crops."
-            ) from None
-        raise ValueError(why) from None
+        raise ValueError(str(error).rpartition("ValueError: ")[2]) from None
 
 
 class Both:

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import re
-import shutil
 
 import pytest
 
@@ -11,6 +10,7 @@ from isometry.bench.findings import CONCATENATED, Pair
 from isometry.bench.page import render, write_page
 from isometry.bench.page.view import View
 from isometry.bench.ranks import Ranks
+from tests.browser import NEEDED, driven
 from tests.report.test_page import Page
 
 from .made_up import NAN, letters, nothing, study
@@ -235,25 +235,9 @@ def test_a_pair_that_was_not_tested_is_neither_told_apart_nor_tied():
     Page(render(dataclasses.replace(findings, pairs=(lone,))))
 
 
-@pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver")),
-    reason="chromium and chromedriver are not installed",
-)
+@NEEDED
 def test_in_a_browser_tables_sort_and_nothing_is_too_wide(findings, tmp_path):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-dev-shm-usage",
-        f"user-data-dir={tmp_path / 'profile'}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    try:
+    with driven(tmp_path / "profile") as driver:
         driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride", {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
         )
@@ -270,5 +254,3 @@ def test_in_a_browser_tables_sort_and_nothing_is_too_wide(findings, tmp_path):
         )
         assert driver.execute_script("return document.querySelectorAll('.on[data-m=\"3\"]').length") == 2
         assert driver.get_log("browser") == []
-    finally:
-        driver.quit()

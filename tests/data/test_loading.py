@@ -170,11 +170,13 @@ class OneBatch:
         self.position = state["position"]
 
 
-def test_sizes_must_agree_after_the_transform(draw, tmp_path):
+@pytest.mark.parametrize("workers", [0, 1])
+def test_sizes_must_agree_after_the_transform(draw, tmp_path, workers):
     draw("a/1.png", size=(8, 6))
     draw("a/2.png", size=(6, 8))
-    with pytest.raises(ValueError, match="it must give one size"):
-        list(loader(read(tmp_path), to_float, batch_size=2, workers=0))
+    with pytest.raises(ValueError, match="it must give one size") as refused:
+        list(loader(read(tmp_path), to_float, batch_size=2, workers=workers))
+    assert "Traceback" not in str(refused.value)
 
 
 def test_data_travel_to_workers_on_every_system(folder):

@@ -1,7 +1,6 @@
 """The explorer in a real browser: search by upload, filter, compare; back and forth; keys; nothing asked of anybody else."""
 
 import json
-import shutil
 import threading
 import time
 
@@ -9,17 +8,10 @@ import pytest
 
 from isometry.explore import app
 from isometry.explore.server import listening
+from tests.browser import NEEDED, driven
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-MISSING = [name for name, found in (("chromium", CHROMIUM), ("chromedriver", DRIVER)) if not found]
-
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"the explorer is not driven in a browser: {' and '.join(MISSING)} not installed"
-)
-webdriver = pytest.importorskip(
-    "selenium.webdriver", reason="the explorer is not driven in a browser: selenium not installed"
-)
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+pytestmark = NEEDED
 SETTLED = """return document.body.classList.contains('ready') && !document.querySelector('[aria-busy=true]')
     && explore.plate.pictures.loading === 0"""
 ESCAPE, ENTER, RIGHT = "\ue00c", "\ue007", "\ue014"
@@ -39,17 +31,8 @@ def address(shown):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (
-        "headless=new", "no-sandbox", "disable-gpu", "force-prefers-reduced-motion", "disable-dev-shm-usage",
-        "window-size=1280,900", f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with driven(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,44 +1,21 @@
 """The page in a real browser, from a file: it draws, answers to pointer and keyboard, and asks the network for nothing."""
 
 import json
-import shutil
 
 import pytest
 
 from isometry.report import write
+from tests.browser import NEEDED, driven
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-MISSING = [name for name, found in (("chromium", CHROMIUM), ("chromedriver", DRIVER)) if not found]
-
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"the report is not driven in a browser: {' and '.join(MISSING)} not installed"
-)
-webdriver = pytest.importorskip(
-    "selenium.webdriver", reason="the report is not driven in a browser: selenium not installed"
-)
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+pytestmark = NEEDED
 SPOT = "const box = map.canvas.getBoundingClientRect(); return [box.left + map.px(arguments[0]), box.top + map.py(arguments[0])]"
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "force-prefers-reduced-motion",
-        "disable-dev-shm-usage",
-        "window-size=1280,900",
-        f"user-data-dir={profile}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with driven(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
 
 
 @pytest.fixture

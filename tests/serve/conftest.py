@@ -14,6 +14,7 @@ pytest.importorskip("fastapi", reason="serving is not installed: pip install 'is
 from starlette.testclient import TestClient
 
 TOKEN = "a-token-that-is-long-enough"
+RAW = {"content-type": "application/octet-stream"}
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +84,8 @@ def live(gallery, limits=None, access=None):
         finally:
             server.should_exit = True
             thread.join(30)
+
+
+def client_of(gallery, access=None, **limits):
+    """A client of a server with these limits."""
+    return TestClient(serve.app(index.read(gallery), serve.Limits(**limits), access))

@@ -1,6 +1,7 @@
 """Small trees in the layouts of published data sets, with what is wrong in the published ones."""
 
 import io
+import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -49,3 +50,8 @@ def cub(root: Path, classes: Iterable[int] = (1, 2, 100, 101, 200), images: int 
     text(root, "bounding_boxes.txt", [f"{i} 1.0 2.0 4.0 3.4" for i, _ in numbered], **style)
     junk(root, "images")
     return root
+
+
+def dumped(root, path, value):
+    """Writes `value` as JSON; gives the path."""
+    return put(root, path, json.dumps(value).encode())
