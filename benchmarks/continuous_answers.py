@@ -104,12 +104,16 @@ def unmined(known) -> Answer:
     )
 
 
+def _tested(dims, how: str) -> str:
+    return f"d = {_list(dims)} {'are' if len(dims) > 1 else 'is'} {how}" if dims else f"none is {how}"
+
+
 def sized(known) -> Answer:
     pairs = _pairs(known, [(CENTRE._replace(dim=d), CENTRE) for d in DIMS if d != CENTRE.dim])
     found = {m.dim: known[m, t, NDCG] for m, t in pairs}
     worse = [d for d, e in found.items() if d < CENTRE.dim and e.p_holm < LEVEL and e.difference < 0]
     better = [d for d, e in found.items() if d > CENTRE.dim and e.p_holm < LEVEL and e.difference > 0]
-    said = f"Worse than {CENTRE.dim} by a test: d = {_list(worse)}; better: d = {_list(better)}. {_differences(known, pairs)}"
+    said = f"By a test, {_tested(worse, 'worse')} and {_tested(better, 'better')} than {CENTRE.dim}. {_differences(known, pairs)}"
     fewer = [verdict_of(turned(e)) for d, e in found.items() if d < CENTRE.dim]
     return Answer(
         question="How does quality depend on the embedding’s dimension?",

@@ -16,9 +16,9 @@ def strangers(record: Record) -> str:
     found = measured(record)
     if found is None:
         return ""
-    drawn = " of all, drawn by chance" if found.sampled else ""
+    drawn = " of the classes, drawn by chance" if found.sampled else " classes"
     how = (
-        f"{found.classes:,} classes{drawn}, {found.probes:,} probes. Half of the classes make a gallery of about "
+        f"{found.classes:,}{drawn}, {found.probes:,} probes. Half of the classes make a gallery of about "
         f"{found.items:,} pictures, the other half are strangers to it; five such divisions, each taken both ways. "
         "Line: their mean. Band: the smallest and the largest."
     )
