@@ -26,4 +26,4 @@ def explore(
     from isometry.explore import opened, serve
 
     say = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
-    serve(opened(source, other, data=data, label=label, workers=workers, say=say), host=host, port=port)
+    serve(lambda: opened(source, other, data=data, label=label, workers=workers, say=say), host=host, port=port)

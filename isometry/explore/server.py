@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from isometry.explore.app import app
@@ -11,18 +12,22 @@ from isometry.serve.access import is_loopback
 FIRST, TRIED = 8050, 50
 
 
-def serve(shown: Shown, *, host: str = "127.0.0.1", port: int = 0) -> None:
+def serve(shown: Shown | Callable[[], Shown], *, host: str = "127.0.0.1", port: int = 0) -> None:
     """Serves the page until Ctrl-C; prints its address, and a warning where others than this machine can reach it.
+
+    What is shown may be made by a function, which is called when the port is had: one that is not is said before work.
 
     Raises:
         OSError: for an address or port that cannot be had. ValueError: without the extra `serve`.
     """
-    made = app(shown, names=(host, socket.gethostname(), socket.getfqdn()))
-    import uvicorn
-
+    try:
+        import uvicorn
+    except ImportError:
+        raise ValueError("The explorer needs uvicorn: pip install 'isometry[serve]'.") from None
     if not is_loopback(host):
         print(f"Anyone who can reach {host} sees these pictures: the explorer asks for no password.", file=sys.stderr)
     with listening(host, port) as taken:
+        made = app(shown if isinstance(shown, Shown) else shown(), names=(host, socket.gethostname(), socket.getfqdn()))
         at = f"[{host}]" if ":" in host else host
         print(f"explore: http://{at}:{taken.getsockname()[1]}/   (Ctrl-C stops it)", flush=True)
         config = uvicorn.Config(made, log_level="warning", access_log=False, server_header=False)

@@ -26,6 +26,8 @@ from isometry.index.stores.milvus import Milvus, drop
 from isometry.index.writing import Writing
 from isometry.protocols.retrieval import geometry
 
+LARGEST = 1024  # side of a small picture, in pixels
+
 
 class Built(NamedTuple):
     """What was made.
@@ -72,7 +74,7 @@ def build(
         kind: how it is searched: "Flat()", "HNSW(links=32)", …; chosen by measured recall, speed and memory unless given.
         store: where vectors lie; the folder itself unless given.
         label: the label column of a table.
-        thumbnails: side of the small pictures that it keeps, in pixels; 0 for none.
+        thumbnails: side of the small pictures that it keeps, in pixels, at most 1024; 0 for none.
         recall: share of the ten nearest that a search must find where it does not look at all pictures.
         replace: put this gallery in the place of one that is there; until it is finished the old one can be searched.
         tell: is called with what was measured, as text.
@@ -84,8 +86,8 @@ def build(
     _refuse(out, replace)
     if kind:
         read_kind(kind)
-    if thumbnails < 0 or not 0 < recall <= 1:
-        raise ValueError(f"thumbnails is 0 or more and recall above 0, at most 1; got {thumbnails} and {recall}.")
+    if not 0 <= thumbnails <= LARGEST or not 0 < recall <= 1:
+        raise ValueError(f"thumbnails is 0 to {LARGEST} and recall above 0, at most 1; got {thumbnails} and {recall}.")
     items = source(data, label)
     fresh = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
