@@ -182,7 +182,8 @@ def existing(paths: Sequence[str], root: str, name: str) -> list[str]:
     if gone:
         first = ", ".join(repr(path) for path in gone[:3]) + (", …" if len(gone) > 3 else "")
         where = f" (they start from {root})" if root else ""
-        raise FileNotFoundError(f"{name} names {len(gone)} files that do not exist{where}: {first}")
+        what = f"{len(gone)} files that do not exist" if len(gone) > 1 else "a file that does not exist"
+        raise FileNotFoundError(f"{name} names {what}{where}: {first}")
     return list(paths)
 
 
