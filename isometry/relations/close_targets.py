@@ -1,10 +1,10 @@
 """Real-valued labels at their Euclidean distance."""
 
-import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from isometry.label_metric import Bound, LabelMetric
+from isometry.ops.straight import straight
 from isometry.relation import Relation
 
 
@@ -15,7 +15,7 @@ class CloseTargets(LabelMetric):
     """
 
     def gap(self, rows: Float[Tensor, "*b n t"], cols: Float[Tensor, "*b m t"]) -> Float[Tensor, "*b n m"]:
-        return torch.cdist(rows, cols, compute_mode="donot_use_mm_for_euclid_dist")
+        return straight(rows, cols)
 
     def bound(self, labels: Float[Tensor, "n t"]) -> Bound:
         return Bound(labels, 1.0, 1.0)

@@ -2,11 +2,12 @@
 
 import math
 
-import torch
+import torch  # noqa: F401  (the example)
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from isometry.label_metric import Bound, LabelMetric
+from isometry.ops.straight import straight
 
 
 class Scaled(LabelMetric):
@@ -37,7 +38,7 @@ class Scaled(LabelMetric):
         return flat
 
     def gap(self, rows: Float[Tensor, "*b n t"], cols: Float[Tensor, "*b m t"]) -> Float[Tensor, "*b n m"]:
-        return torch.cdist(self._divided(rows), self._divided(cols), compute_mode="donot_use_mm_for_euclid_dist")
+        return straight(self._divided(rows), self._divided(cols))
 
     def bound(self, labels: Float[Tensor, "n t"]) -> Bound:
         return Bound(self._divided(labels), 1.0, 1.0)
