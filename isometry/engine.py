@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BUDGET: ContextVar[int | None] = ContextVar("budget", default=None)
 """Largest pair matrix, in bytes, that is made at once; None: what suits the device."""
 LARGEST = {"cpu": 2 * 2**20}
-BLOCK = {"cpu": 2 * 2**20}
+BLOCK = {"cpu": 4 * 2**20}
 """The same, and the size of one block's matrix: on a processor what stays in its cache, on an accelerator what keeps it busy."""
 ELSEWHERE = (256 * 2**20, 32 * 2**20)
 TERMS, COLUMNS = 2, 8

@@ -10,7 +10,7 @@ from torch import Tensor
 
 FEW = 8
 """Up to so many positives a row are looped over; more are sorted and searched."""
-TILE = 2**17
+TILE = 2**19
 """Elements of a tile of rows: what a processor's cache holds."""
 
 
