@@ -29,7 +29,7 @@ test-all: $(READY) lint
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --threads 2
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

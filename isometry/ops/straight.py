@@ -8,6 +8,8 @@ FEW = 1 << 14
 """Pairs below which a product is not worth its preparation."""
 NARROW = 4
 """Numbers a row up to which differences are as fast."""
+PIECE = 1 << 19
+"""Pairs whose product is made at once: what a processor's cache holds, in double precision."""
 CLOSE = 2.0**-24
 """Squares below this share of the longest rows' are subtracted: the product's rounding would be seen in single precision."""
 MANY = 0.05
@@ -31,15 +33,21 @@ def straight(rows: Float[Tensor, "*b n t"], cols: Float[Tensor, "*b m t"]) -> Fl
     centre = b.nanmean(0).nan_to_num_()
     a, b = rows.double().sub_(centre), b.sub_(centre)
     length, other = (x.square().sum(1, keepdim=True) for x in (a, b))
-    one = torch.cat([a, length, torch.ones_like(length)], 1)
-    squares = (one @ torch.cat([b.mul_(-2), torch.ones_like(other), other], 1).T).float()
-    least = CLOSE * float(length.nan_to_num_().max() + other.nan_to_num_().max())
-    close = places(squares <= least)
-    if len(close) > MANY * squares.numel():
-        return subtracted(rows, cols)
-    apart = rows[close // len(cols)] - cols[close % len(cols)]
-    squares.view(-1)[close] = apart.square().sum(1)
-    return squares.sqrt_()
+    left = torch.cat([a, length, torch.ones_like(length)], 1)
+    right = torch.cat([b.mul_(-2), torch.ones_like(other), other], 1).T
+    least = CLOSE * float(length.nan_to_num().max() + other.nan_to_num().max())
+    out = rows.new_empty(len(rows), len(cols))
+    for some in torch.arange(len(rows)).split(max(1, PIECE // len(cols))):
+        place = slice(int(some[0]), int(some[-1]) + 1)
+        squares = out[place].copy_(left[place] @ right)
+        close = places(squares <= least)
+        if len(close) > MANY * squares.numel():
+            squares.copy_(subtracted(rows[place], cols))
+            continue
+        apart = rows[place][close // len(cols)] - cols[close % len(cols)]
+        squares.view(-1)[close] = apart.square().sum(1)
+        squares.sqrt_()
+    return out
 
 
 def subtracted(rows: Float[Tensor, "*b n t"], cols: Float[Tensor, "*b m t"]) -> Float[Tensor, "*b n m"]:

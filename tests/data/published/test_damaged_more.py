@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from tests.data import test_web
-from tests.data.published import test_graded, test_rooms, test_small, trees
+from tests.data.published import test_captions, test_graded, test_rooms, test_small, trees
 from tests.data.published.test_damaged import DAMAGES, complaint
 
 
@@ -22,8 +22,8 @@ TREES = {
     "SUBSET:mpii": test_graded.release,
     "subset:lsun_layout": test_rooms.rooms,
     "subset:lsun_layout_maps": test_rooms.rooms,
-    "subset:coco_captions": test_graded.coco,
-    "subset:coco_karpathy": lambda root: (test_graded.coco(root), test_graded.karpathy(root)),
+    "subset:coco_captions": test_captions.coco,
+    "subset:coco_karpathy": lambda root: (test_captions.coco(root), test_captions.karpathy(root)),
     "web": lambda root: test_web.tar(root / "000.tar", test_web.labelled(0, 4, json=b'{"caption": "a"}')),
 }
 
