@@ -81,8 +81,10 @@ def bound(host: str, port: int) -> socket.socket:
         OSError: when it cannot: the port is taken, or the address is not this machine's.
     """
     try:
-        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(family, kind)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(
+            family, kind, protocol
+        )  # named, or asyncio lets small answers wait 40 ms for the next (Nagle)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             made.bind(address)

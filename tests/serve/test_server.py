@@ -14,7 +14,7 @@ import torch
 
 from isometry import index
 from isometry.cli import main
-from isometry.serve import Limits, Refused
+from isometry.serve import Limits, Refused, running
 from isometry.serve.access import token_of
 from isometry.serve.gathering import Gathering
 from tests.serve.conftest import TOKEN, live
@@ -240,3 +240,9 @@ def test_a_token_that_is_none_is_refused(token):
         token_of({"ISOMETRY_TOKEN": token})
     assert not token or token not in str(told.value)
     assert token_of({"ISOMETRY_TOKEN": TOKEN}) == TOKEN
+
+
+def test_small_answers_do_not_wait_for_the_next():
+    """asyncio turns Nagle's algorithm off for sockets that say they are TCP, and for no others."""
+    with running.bound("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
