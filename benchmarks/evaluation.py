@@ -2,24 +2,32 @@
 
     python benchmarks/evaluation.py                        # the size of Stanford Online Products' test set
     python benchmarks/evaluation.py --n 12000 --peers
+    python benchmarks/evaluation.py --runs 1 --oml DIR     # with open-metric-learning too
     python benchmarks/search.py                            # the search alone, and metrics without it
 
 Both sides work on the same normalised embeddings and find the same number of neighbours; ours also counts, scores and
 draws intervals. Runs are interleaved and the median is told, with the median of the ratios of neighbouring runs;
 processor seconds say more on a machine that is shared. Memory is measured in a process of its own: the highest resident
 size beyond that with the data loaded.
+
+Open-metric-learning 4.0 wants other versions of numpy and more, so it lies apart:
+
+    pip install --target DIR --no-deps open-metric-learning omegaconf antlr4-python3-runtime==4.9.3 validators gdown \
+        beautifulsoup4 soupsieve
 """
 
 import argparse
-import resource
+import contextlib
 import statistics
 import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
+from measure import resident
 
 
 def data(n: int, dim: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -70,12 +78,27 @@ def by_peer(z: np.ndarray, y: np.ndarray) -> str:
     return ", ".join(f"{name} {found[name]:.4f}" for name in names)
 
 
-WAYS = {"faiss": by_faiss, "isometry": by_isometry, "peer": by_peer}
+def by_oml(z: np.ndarray, y: np.ndarray) -> str:
+    """Open-metric-learning: the first and the first ten, mean average precision of ten, without intervals."""
+    from oml.functional.knn import batched_knn  # type: ignore[import-not-found]
+    from oml.functional.metrics import calc_retrieval_metrics  # type: ignore[import-not-found]
+
+    every, labels = torch.arange(len(y)), torch.from_numpy(y)
+    _, found, relevant = batched_knn(
+        torch.from_numpy(z), every, every, top_n=neighbours_needed(y), labels_gt=labels, verbose=False
+    )
+    values = calc_retrieval_metrics(
+        found, relevant, cmc_top_k=(1, 10), precision_top_k=(), map_top_k=(10,), verbose=False
+    )
+    return ", ".join(f"{name}@{k} {float(value):.4f}" for name, each in values.items() for k, value in each.items())
 
 
-def extra_memory(way: str, n: int, dim: int) -> float:
+WAYS = {"faiss": by_faiss, "isometry": by_isometry, "peer": by_peer, "oml": by_oml}
+
+
+def extra_memory(way: str, n: int, dim: int, oml: str) -> float:
     """Highest resident size beyond that with the data loaded, in MB, of a process of its own."""
-    command = [sys.executable, __file__, "--n", str(n), "--dim", str(dim), "--memory-of", way]
+    command = [sys.executable, __file__, "--n", str(n), "--dim", str(dim), "--memory-of", way, "--oml", oml]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
@@ -84,10 +107,11 @@ def tell_memory(way: str, n: int, dim: int) -> None:
     z, y = data(n, dim)
     small = slice(0, 2000)
     WAYS[way](z[small].copy(), y[small])
-    with open("/proc/self/statm") as f:
-        before = int(f.read().split()[1]) * resource.getpagesize() / 2**20
+    before = resident("VmRSS")
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far (Linux)
     WAYS[way](z, y)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10 - before)
+    print((resident("VmHWM") - before) / 2**10)
 
 
 def main() -> None:
@@ -96,12 +120,14 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=384)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers", action="store_true", help="also pytorch-metric-learning; slow above 12,000")
+    parser.add_argument("--oml", default="", help="the folder where open-metric-learning lies: measured too")
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--memory-of", choices=WAYS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    sys.path += [asked.oml] if asked.oml else []
     if asked.memory_of:
         return tell_memory(asked.memory_of, asked.n, asked.dim)
-    ways = ["faiss", "isometry"] + ["peer"] * asked.peers
+    ways = ["faiss", "isometry"] + ["peer"] * asked.peers + ["oml"] * bool(asked.oml)
     z, y = data(asked.n, asked.dim)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     work: dict[str, list[float]] = {way: [] for way in ways}
@@ -123,7 +149,7 @@ def main() -> None:
         ratio, work_ratio = (
             statistics.median(a / b for a, b in zip(took[way], took["faiss"], strict=True)) for took in (seconds, work)
         )
-        memory = "" if asked.no_memory else f"{extra_memory(way, asked.n, asked.dim):.0f}"
+        memory = "" if asked.no_memory else f"{extra_memory(way, asked.n, asked.dim, asked.oml):.0f}"
         print(
             f"| {way} | {statistics.median(seconds[way]):.2f} | {ratio:.2f} "
             f"| {statistics.median(work[way]):.2f} | {work_ratio:.2f} | {memory} |",

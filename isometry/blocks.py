@@ -70,13 +70,39 @@ class _InBlocks(torch.autograd.Function):
         return None, None, None, None, None, *(sums.get(k) for k in range(3 + len(learned)))
 
 
+Part = tuple[slice, slice, int]
+"""Some rows, some columns, and how often their pairs count."""
+
+
+def slabs(n: int, step: int) -> list[Part]:
+    """`step` rows at a time against all columns."""
+    return [(some, slice(None), 1) for some in _slices(n, step)]
+
+
+def halves(n: int, area: int) -> list[Part]:
+    """Each pair of n items once, where both ways cost the same: some rows among themselves, then against all that follow,
+    twice; about `area` pairs at a time.
+
+    >>> [(rows.stop, cols.start, cols.stop, times) for rows, cols, times in halves(4, 8)]
+    [(2, 0, 2, 1), (2, 2, 4, 2), (4, 2, 4, 1)]
+    """
+    parts, start = [], 0
+    while start < n:
+        end = min(n, start + max(1, area // (n - start)))
+        parts.append((slice(start, end), slice(start, end), 1))
+        if end < n:
+            parts.append((slice(start, end), slice(end, n), 2))
+        start = end
+    return parts
+
+
 def summed_in_blocks(
     make: Block,
     rows: Samples,
     cols: Samples,
     columns: Tensor | None,
     learned: Sequence[Tensor],
-    step: int,
+    parts: Sequence[Part],
     weight: Tensor | None,
 ) -> dict[str, RowSum]:
     """The sums over rows of what `make` gives (`total` and `count` are scalars), `weight` times each row.
@@ -88,36 +114,43 @@ def summed_in_blocks(
     inputs = (rows.z, cols.z, columns, *learned)
     if not torch.is_grad_enabled():  # then no gradient is to be taken on the way
         inputs = tuple(None if x is None else x.detach() for x in inputs[:3])
-    out = _SummedInBlocks.apply(make, rows, cols, step, weight, names, *inputs)
+    out = _SummedInBlocks.apply(make, rows, cols, parts, weight, names, *inputs)
     return {name: RowSum(out[2 * k], out[2 * k + 1]) for k, name in enumerate(names)}
 
 
 class _SummedInBlocks(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, make: Block, rows: Samples, cols: Samples, step: int, weight: Tensor | None, names: list, *inputs: Any
+        ctx: Any,
+        make: Block,
+        rows: Samples,
+        cols: Samples,
+        parts: Sequence[Part],
+        weight: Any,
+        names: list,
+        *inputs: Any,
     ) -> Any:
         wanted = [k for k, needed in enumerate(ctx.needs_input_grad[6:]) if needed]
         held: list[Any] = [None if x is None else x.detach().requires_grad_(k in wanted) for k, x in enumerate(inputs)]
-        z, others = held[0], [*held[1:3], *inputs[3:]]  # parameters are read where they lie
-        cols = cols._replace(z=others[0])
+        (z, r, columns), learned = held[:3], inputs[3:]  # parameters are read where they lie
         sums: dict[str, list[Tensor]] = {}
         grads: dict[str, dict[int, Tensor]] = {}
-        for some in _slices(len(z), step):
-            mine = z[some].detach().requires_grad_(0 in wanted)
+        for some, those, times in parts:
+            mine, theirs = (x.detach().requires_grad_(k in wanted) for k, x in enumerate((z[some], r[those])))
             with torch.enable_grad():
-                terms = make(rows.take(some)._replace(z=mine), cols, others[1])
-                found = {name: _sum_up(term, None if weight is None else weight[some]) for name, term in terms.items()}
-            leaves = [(mine, *others)[k] for k in wanted]
+                terms = make(rows.take(some)._replace(z=mine), cols.take(those)._replace(z=theirs), columns)
+                heavy = None if weight is None else weight[some]
+                found = {name: _sum_up(term, heavy, times) for name, term in terms.items()}
+            leaves = [(mine, theirs, columns, *learned)[k] for k in wanted]
             for left, (name, (total, count)) in zip(reversed(range(len(found))), found.items(), strict=True):
                 if name in sums:
                     sums[name] = [a.add_(b) for a, b in zip(sums[name], (total.detach(), count), strict=True)]
                 else:
                     sums[name] = [total.detach().clone(), count.clone()]
-                    grads[name] = {0: torch.zeros_like(z)} if 0 in wanted else {}
+                    grads[name] = {k: torch.zeros_like(x) for k, x in enumerate((z, r)) if k in wanted}
                 if wanted and total.requires_grad:
                     slopes = torch.autograd.grad(total, leaves, retain_graph=left > 0, allow_unused=True)
-                    _add(grads[name], some, zip(wanted, slopes, strict=True))
+                    _add(grads[name], {0: some, 1: those}, zip(wanted, slopes, strict=True))
         names.extend(sums)
         ctx.grads, ctx.inputs = list(grads.values()), len(inputs)
         ctx.mark_non_differentiable(*(count for _, count in sums.values()))
@@ -134,17 +167,18 @@ class _SummedInBlocks(torch.autograd.Function):
         return None, None, None, None, None, None, *whole
 
 
-def _sum_up(term: RowSum, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+def _sum_up(term: RowSum, weight: Tensor | None, times: int) -> tuple[Tensor, Tensor]:
     total, count = term
     if weight is not None:
         total, count = total * weight, count * weight
-    return total.sum(), count.detach().sum()
+    total, count = total.sum(), count.detach().sum()
+    return (total, count) if times == 1 else (total * times, count * times)
 
 
-def _add(grads: dict[int, Tensor], rows: slice, slopes: Iterable[tuple[int, Tensor | None]]) -> None:
+def _add(grads: dict[int, Tensor], places: dict[int, slice], slopes: Iterable[tuple[int, Tensor | None]]) -> None:
     for k, slope in slopes:
-        if slope is not None and k == 0:
-            grads[0][rows] = slope
+        if slope is not None and k in places:
+            grads[k][places[k]] += slope
         elif slope is not None:
             grads[k] = grads[k].add_(slope) if k in grads else slope.contiguous()
 

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from isometry import distributed
-from isometry.blocks import Block, in_blocks, summed_in_blocks
+from isometry.blocks import Block, halves, in_blocks, slabs, summed_in_blocks
 from isometry.cost import Cost, RowSum, divide
-from isometry.ops.memory import in_bytes
+from isometry.miners import all_pairs
+from isometry.ops.memory import in_bytes, keep_freed_memory
 from isometry.relation import Relation
+from isometry.relations import same_class
 from isometry.samples import Samples
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
     """Each term's mean over all rows of all ranks, and what it was divided by. As `means(cost(…))`, but in blocks nothing
     is made twice.
     """
+    if rows.z.device.type == "cpu" and not torch.compiler.is_compiling():
+        keep_freed_memory()
     with _single(rows.z.device.type):
         rows, cols = _embedded(loss, rows, cols)
         if loss.whole:
@@ -75,15 +79,33 @@ def mean_cost(loss: "Loss", rows: Samples, cols: Samples) -> dict[str, RowSum]:
         make = partial(_block, loss)
         if step >= len(rows.z):
             return _means(make(rows, cols, columns), rows.weight)
+        learned = [p for p in loss.parameters() if p.requires_grad]
+        if loss.symmetric and columns is None and _either_way(loss, rows, cols):
+            parts = halves(len(rows.z), step * len(cols.z))
+            return _totals(summed_in_blocks(make, rows, cols, columns, learned, parts, None))
         with torch.no_grad():
             first = make(rows.take(slice(1)), cols, columns)
         if len(first) > 1 and _rows_at_once(rows, cols, TERMS) >= len(rows.z):
             return _means(make(rows, cols, columns), rows.weight)
         if any(total.ndim > 1 for total, _ in first.values()):
             return _means(_over_rows(make, loss, rows, cols, columns), rows.weight)
-        learned = [p for p in loss.parameters() if p.requires_grad]
-        sums = summed_in_blocks(make, rows, cols, columns, learned, step, rows.weight)
-        return {name: _mean(total, count) for name, (total, count) in sums.items()}
+        parts = slabs(len(rows.z), step)
+        return _totals(summed_in_blocks(make, rows, cols, columns, learned, parts, rows.weight))
+
+
+def _either_way(loss: "Loss", rows: Samples, cols: Samples) -> bool:
+    """Whether a pair is the same seen from either side: the batch with itself, and nothing that tells rows from columns."""
+    return (
+        all(a is b for a, b in zip(rows, cols, strict=True))
+        and _alone(rows, cols)
+        and loss.miner is all_pairs
+        and loss.relate is same_class
+        and getattr(loss.similarity, "symmetric", False)
+    )
+
+
+def _totals(sums: dict[str, RowSum]) -> dict[str, RowSum]:
+    return {name: _mean(total, count) for name, (total, count) in sums.items()}
 
 
 def _rows_at_once(rows: Samples, cols: Samples, slack: int = 1) -> int:

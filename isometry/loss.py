@@ -46,6 +46,9 @@ class Loss(Term):
     """Whether the rows of the objective are the references (proxies), and its columns the batch."""
     by_columns: ClassVar[bool] = False
     """Whether a pair's cost needs statistics of its reference: `prepare` makes them, and `combine` reads them."""
+    symmetric: ClassVar[bool] = False
+    """Whether a term is a sum over pairs, each of which costs as much seen from either side: a large batch compared with
+    itself is then looked at by halves."""
     whole: ClassVar[bool] = False
     """Whether the objective wants to see all rows at once: it is never cut into blocks."""
     label_free: ClassVar[bool] = False

@@ -28,6 +28,7 @@ class Relation:
         other: False where query and reference are the same item.
         known: rows of which the supervision says anything at all; mining does not change it.
         rows, cols: the labels of queries and references, as they were given.
+        own: the column of each row's only positive, where all others are its negatives; None where that is not known.
         ids: what tells queries and references apart, or None.
         row_weight: how often each query counts, or None for once (`pos` and `neg` have the weights of references only).
     """
@@ -44,12 +45,13 @@ class Relation:
         known: Callable[[], Tensor] | None = None,
         rows: Tensor | None = None,
         cols: Tensor | None = None,
+        own: Tensor | None = None,
     ):
         self._make: dict[str, Callable[[], Tensor] | None] = {
             "affinity": affinity, "gap": gap, "pos": pos, "neg": neg, "any": any, "other": other, "known": known,
         }  # fmt: skip
         self._made: dict[str, Tensor] = {}
-        self.rows, self.cols = rows, cols
+        self.rows, self.cols, self.own = rows, cols, own
         self.ids: tuple[Tensor, Tensor] | None = None
         self.row_weight: Tensor | None = None
 

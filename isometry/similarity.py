@@ -24,12 +24,25 @@ class Similarity(Protocol):
 
 
 class Plain:
-    """A similarity without knobs. `distance`: whether minus it is a distance, to the first power and with a gradient."""
+    """A similarity without knobs. `distance`: whether minus it is a distance, to the first power and with a gradient.
+    `symmetric`: whether it is the same seen from either side.
+    """
 
     def __init__(
-        self, compare: Callable[..., Tensor], embed: Callable[..., Tensor], bounds: tuple[float, float], distance: bool
+        self,
+        compare: Callable[..., Tensor],
+        embed: Callable[..., Tensor],
+        bounds: tuple[float, float],
+        distance: bool,
+        symmetric: bool,
     ):
-        self.compare, self.embed, self.bounds, self.distance = compare, embed, bounds, distance
+        self.compare, self.embed, self.bounds, self.distance, self.symmetric = (
+            compare,
+            embed,
+            bounds,
+            distance,
+            symmetric,
+        )
         self.__name__, self.__doc__, self.__module__ = compare.__name__, compare.__doc__, compare.__module__
         self.__wrapped__ = compare
 
@@ -41,13 +54,18 @@ class Plain:
 
 
 def similarity(
-    *, bounds: tuple[float, float], embed: Callable[..., Tensor] = lambda z: z, distance: bool | None = None
+    *,
+    bounds: tuple[float, float],
+    embed: Callable[..., Tensor] = lambda z: z,
+    distance: bool | None = None,
+    symmetric: bool = False,
 ) -> Callable[..., Plain]:
     """Marks a comparison as a similarity; `embed` is applied to every row beforehand.
 
-    `distance` says whether minus it is a distance: by default where it ends at 0.
+    `distance` says whether minus it is a distance: by default where it ends at 0. `symmetric` says that s(z, r) = s(r, z),
+    which some losses make use of.
     """
-    return lambda compare: Plain(compare, embed, bounds, bounds[1] == 0 if distance is None else distance)
+    return lambda compare: Plain(compare, embed, bounds, bounds[1] == 0 if distance is None else distance, symmetric)
 
 
 def refuse_all_but_distances(similarity: Similarity, who: str) -> None:

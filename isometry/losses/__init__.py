@@ -29,12 +29,14 @@ from .matryoshka import Matryoshka
 from .multi_similarity import MultiSimilarity
 from .n_pair import NPair
 from .nca import NCA
+from .non_isotropy import NonIsotropy
 from .norm_softmax import NormSoftmax
 from .nt_xent import NTXent
 from .on_branch import OnBranch
 from .one_anchor import OneAnchor
 from .p2s_grad import P2SGrad
 from .pnp import PNP, PNPO, PNPDq, PNPDs, PNPIb, PNPIu
+from .potential_field import PotentialField
 from .precision_at_k import PrecisionAtK
 from .proxy_anchor import ProxyAnchor
 from .proxy_nca import ProxyNCA
@@ -62,12 +64,12 @@ from .triplet import Triplet
 from .tuplet_margin import TupletMargin
 
 __all__ = ["DAMLRRM", "HAPPIER", "NCA", "PNP", "PNPO", "ROADMAP", "S2SD", "AllTriplets", "Angular", "ArcFace",
-           "BinomialDevianceWeights", "BlackboxAP", "Both", "Circle", "Contrastive", "CosFace",
-           "DecoupledContrastive", "DenseTriplet", "Discriminative", "DistanceWeighted", "DynamicSoftMargin", "EachBranch",
-           "EasyPositive", "EasyPositiveSemiHard", "FastAP", "GeneralPairWeighting", "GeneralizedLiftedStructure",
-           "Hardest", "Heaviside", "Histogram", "Instance", "IntraPairVariance", "InvariantSpread", "LiftedStructure",
-           "LiftedWeights", "LogRatio", "Margin", "Matryoshka", "MultiSimilarity", "MultiSimilarityWeights", "NPair",
-           "NTXent", "NormSoftmax", "OnBranch", "OneAnchor", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PrecisionAtK",
+           "BinomialDevianceWeights", "BlackboxAP", "Both", "Circle", "Contrastive", "CosFace", "DecoupledContrastive",
+           "DenseTriplet", "Discriminative", "DistanceWeighted", "DynamicSoftMargin", "EachBranch", "EasyPositive",
+           "EasyPositiveSemiHard", "FastAP", "GeneralPairWeighting", "GeneralizedLiftedStructure", "Hardest", "Heaviside",
+           "Histogram", "Instance", "IntraPairVariance", "InvariantSpread", "LiftedStructure", "LiftedWeights", "LogRatio",
+           "Margin", "Matryoshka", "MultiSimilarity", "MultiSimilarityWeights", "NPair", "NTXent", "NonIsotropy", "NormSoftmax",
+           "OnBranch", "OneAnchor", "P2SGrad", "PNPDq", "PNPDs", "PNPIb", "PNPIu", "PotentialField", "PrecisionAtK",
            "ProxyAnchor", "ProxyNCA", "ProxyNCAPlusPlus", "RankedList", "RankedListSimple", "Ratio", "RecallAtK",
            "RelationalDistillation", "SelectivelyContrastive", "SemiHard", "Sigmoid", "SimilarityDistillation", "SmoothAP",
            "Soft", "SoftMargin", "SoftTriple", "SphereFace", "SplineWeights", "SubCenterArcFace", "SupCon",

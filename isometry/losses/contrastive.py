@@ -1,5 +1,7 @@
 """Contrastive loss (Hadsell, Chopra and LeCun, CVPR 2006)."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,6 +25,8 @@ class Contrastive(Loss):
     positive: float = 1.0
     negative: float = 0.5
     power: float = 1.0
+
+    symmetric: ClassVar[bool] = True
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         pull, push = self.positive - sim, sim - self.negative

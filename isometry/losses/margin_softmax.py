@@ -8,7 +8,7 @@ from torch import Tensor
 from isometry.component import fresh
 from isometry.cost import Cost, mean
 from isometry.loss import Loss
-from isometry.ops import masked
+from isometry.ops import own
 from isometry.reference import References
 from isometry.references import Proxies
 from isometry.relation import Relation
@@ -30,6 +30,6 @@ class MarginSoftmax(Loss):
         """What a similarity to the own class counts as: less than it is."""
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
-        own = self.harder(masked.average(sim, rel.pos))
-        cost = masked.log_sum_exp(sim, rel.neg, plus_one=True, over=own, scale=self.scale)
-        return Cost(softmax=mean(cost, where=masked.some(rel.pos)))
+        least = self.harder(own.positive(sim, rel))
+        cost = own.negatives(sim, rel, plus_one=True, over=least, scale=self.scale)
+        return Cost(softmax=mean(cost, where=own.labelled(rel)))

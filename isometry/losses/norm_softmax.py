@@ -6,7 +6,7 @@ from torch import Tensor
 from isometry.component import fresh
 from isometry.cost import Cost, mean
 from isometry.loss import Loss
-from isometry.ops import masked
+from isometry.ops import own
 from isometry.reference import References
 from isometry.references import Proxies
 from isometry.relation import Relation
@@ -23,5 +23,4 @@ class NormSoftmax(Loss):
     reference: References = fresh(Proxies)
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
-        likelihood = masked.average(masked.log_softmax(sim / self.temperature, rel.any), rel.pos)
-        return Cost(softmax=mean(-likelihood, where=masked.some(rel.pos)))
+        return Cost(softmax=mean(-own.log_likelihood(sim / self.temperature, rel), where=own.labelled(rel)))

@@ -1,7 +1,6 @@
 """Normalised temperature-scaled cross entropy (Chen, Kornblith, Norouzi and Hinton, ICML 2020), for many positives."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -32,4 +31,4 @@ class NTXent(Loss):
 def each_against_negatives(logits: Float[Tensor, "n m"], rel: Relation) -> RowSum:
     """log(1 + Σ_n e^{x_n − x_p}) of each positive p, averaged over positive pairs."""
     negatives = torch.where(masked.some(rel.neg), masked.log_sum_exp(logits, rel.neg), masked.OUT)
-    return ratio(masked.total(F.softplus(negatives[:, None] - logits, threshold=50), rel.pos), masked.count(rel.pos))
+    return ratio(masked.softplus_below(logits, negatives, rel.pos), masked.count(rel.pos))

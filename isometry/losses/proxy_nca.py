@@ -6,7 +6,7 @@ from torch import Tensor
 from isometry.component import fresh
 from isometry.cost import Cost, mean
 from isometry.loss import Loss
-from isometry.ops import masked
+from isometry.ops import own
 from isometry.reference import References
 from isometry.references import Proxies
 from isometry.relation import Relation
@@ -26,5 +26,5 @@ class ProxyNCA(Loss):
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         nearness = 2 * self.scale**2 * sim
-        cost = masked.log_sum_exp(nearness, rel.neg) - masked.average(nearness, rel.pos)
-        return Cost(nca=mean(cost, where=masked.some(rel.pos) & masked.some(rel.neg)))
+        cost = own.negatives(nearness, rel) - own.positive(nearness, rel)
+        return Cost(nca=mean(cost, where=own.there(rel)))

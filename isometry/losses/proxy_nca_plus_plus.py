@@ -6,7 +6,7 @@ from torch import Tensor
 from isometry.component import fresh
 from isometry.cost import Cost, mean
 from isometry.loss import Loss
-from isometry.ops import masked
+from isometry.ops import own
 from isometry.reference import References
 from isometry.references import Proxies
 from isometry.relation import Relation
@@ -25,5 +25,5 @@ class ProxyNCAPlusPlus(Loss):
     reference: References = fresh(Proxies)
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
-        nearer = 2 * (sim - masked.average(sim, rel.pos)[:, None]) / self.temperature
-        return Cost(softmax=mean(masked.log_sum_exp(nearer, rel.neg, plus_one=True), where=masked.some(rel.pos)))
+        cost = own.negatives(sim, rel, plus_one=True, over=own.positive(sim, rel), scale=2 / self.temperature)
+        return Cost(softmax=mean(cost, where=own.labelled(rel)))

@@ -1,5 +1,7 @@
 """Threshold-consistent margin loss for open-world deep metric learning (Zhang et al., ICLR 2024)."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -22,6 +24,8 @@ class ThresholdConsistentMargin(Loss):
     negative_weight: float = 1.0
     positive_margin: float = 0.9
     negative_margin: float = 0.5
+
+    symmetric: ClassVar[bool] = True
 
     def objective(self, sim: Float[Tensor, "n m"], rel: Relation) -> Cost:
         lack, excess = self.positive_margin - sim, sim - self.negative_margin

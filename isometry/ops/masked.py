@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -14,6 +14,8 @@ from isometry.ops import truth
 Weights = Float[Tensor, "n m"] | Bool[Tensor, "n m"]
 OUT = -1e30
 """Stands for a similarity that is not there: finite, so that rows with none have gradients of 0 and not NaN."""
+FEW = 16
+"""Up to one pair in so many is few: they are gathered, instead of all being gone through."""
 NOTHING = -80.0
 """An exponent whose power adds nothing to 1, and is not yet so small that processors are slow with it."""
 
@@ -77,12 +79,13 @@ def only(x: Float[Tensor, "n m"], weight: Weights, fill: float = OUT) -> Float[T
 
 def log_sum_exp(
     x: Float[Tensor, "n m"],
-    weight: Weights,
+    weight: Weights | Int[Tensor, " n"],
     plus_one: bool = False,
     over: Float[Tensor, " n"] | None = None,
     scale: float = 1.0,
 ) -> Float[Tensor, " n"]:
     """log Σ_j w_ij e^{scale x_ij}, 0 for a row without pairs; or log(1 + Σ_j w_ij e^{scale (x_ij − over_i)}); scale > 0.
+    Instead of weights `[n m]` it takes columns `[n]`: of each row all but that one.
 
     >>> log_sum_exp(torch.zeros(1, 3), torch.tensor([[True, True, False]]))
     tensor([0.6931])
@@ -107,13 +110,17 @@ class _LogSumExp(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, plus_one: bool, over: Tensor | None, scale: float) -> Tensor:
-        out = _out(weight, x.dtype)
-        share = torch.add(x, out, alpha=OUT)
+        one = weight.ndim == 1
+        out = weight[:, None] if one else _out(weight, x.dtype)
+        share = x.scatter(1, out, OUT) if one else torch.add(x, out, alpha=OUT)
         highest = share.amax(1).clamp_min_(OUT / 10)
         share.sub_(highest[:, None])
         share = share if scale == 1 else share.mul_(scale)
         share.clamp_min_(NOTHING).exp_()
-        share = share.addcmul_(share, out, value=-1) if weight.dtype == torch.bool else share.mul_(weight)
+        if one:
+            share.scatter_(1, out, 0)
+        else:
+            share = share.addcmul_(share, out, value=-1) if weight.dtype == torch.bool else share.mul_(weight)
         total = share.sum(1).clamp_min_(LEAST)  # less only in rows without pairs
         inside, slope, chance = total.log().add_(highest, alpha=scale), total.reciprocal_(), None
         if plus_one:
@@ -134,6 +141,34 @@ class _LogSumExp(torch.autograd.Function):
         grad = ctx.scale * grad
         on_over = -grad * chance if ctx.needs_input_grad[3] else None
         return share * (grad * slope)[:, None], None, None, on_over, None
+
+
+def softplus_below(x: Float[Tensor, "n m"], level: Float[Tensor, " n"], weight: Weights) -> Float[Tensor, " n"]:
+    """Σ_j w_ij log(1 + e^{level_i − x_ij}). Where few pairs have weight, only they are looked at."""
+    few = not torch.compiler.is_compiling() and x.device.type == "cpu" and weight.dtype == torch.bool
+    if few and FEW * int(truth.count(weight).sum()) <= weight.numel():
+        return _SoftplusBelow.apply(x, level, weight)  # type: ignore[return-value]
+    return total(F.softplus(level[:, None] - x, threshold=50), weight)
+
+
+class _SoftplusBelow(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, level: Tensor, weight: Tensor) -> Tensor:
+        places = weight.flatten().nonzero()[:, 0]
+        rows = places.div(x.shape[1], rounding_mode="floor")
+        lack = level[rows] - x.flatten()[places]
+        ctx.save_for_backward(places, rows, lack.sigmoid())
+        ctx.shape = x.shape
+        return torch.zeros_like(level).index_add_(0, rows, F.softplus(lack, threshold=50))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        places, rows, slope = ctx.saved_tensors
+        slope = slope * grad[rows]
+        on_x = slope.new_zeros(ctx.shape)
+        on_x.view(-1)[places] = -slope
+        return on_x, torch.zeros_like(grad).index_add_(0, rows, slope), None
 
 
 def largest(x: Float[Tensor, "n m"], weight: Weights) -> Float[Tensor, " n"]:

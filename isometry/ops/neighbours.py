@@ -1,8 +1,9 @@
 """Exact nearest neighbours in chunks, under a memory budget.
 
-A fast search in float32 (faiss, or tiles in torch) proposes a few more neighbours than are wanted. Pairs that lie too
-close together for float32 to tell are compared again in float64, and a query whose last neighbours cannot be told from
-what was not proposed is searched again that way. So the answer is that of `ranking`, whichever search proposed it.
+A fast search in float32 (faiss, tiles in torch, or half the tiles where everything searches everything) proposes a few more
+neighbours than are wanted. Pairs that lie too close together for float32 to tell are compared again in float64, and a query
+whose last neighbours cannot be told from what was not proposed is searched again that way. So the answer is that of
+`ranking`, whichever search proposed it.
 """
 
 import functools
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from isometry.ops.memory import in_bytes
 from isometry.ops.ranking import Compare, inner, keys, minus_distance, occurrences, top, unpack
+from isometry.ops.self_search import by_halves, worth
 
 Propose = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 UNIT = 2.0**-24  # half the distance from 1 to the next float32
@@ -26,6 +28,7 @@ DENSE = 64  # above one neighbour in so many gallery items, proposals do not pay
 ROWS = 16384  # queries at once, at most
 PAIRS = 1024  # pairs compared again at once
 TILE = 8192  # gallery items at once
+LIST = 12  # bytes of a proposed neighbour
 BUSY = 2**27  # bytes beyond which a larger piece of work is no faster
 
 
@@ -71,7 +74,8 @@ def nearest(
         similarity: `inner` and `minus_distance` are fast; any other `(q, g) -> [n m]` is tiled in float64.
         turn: among equals, the first index at or after the query's `turn` comes first, cyclically; 0 unless given.
         memory: working memory beside the inputs and the result.
-        propose: `by_faiss` or `by_torch`; by default faiss where it is installed and the data is on the CPU.
+        propose: `by_faiss` or `by_torch`; by default, on the CPU, half of the products where queries and gallery are the same
+            rows (`self_search`), else faiss where it is installed.
         about: `known(g, similarity)`, where the same gallery is searched again and again.
 
     Returns:
@@ -121,16 +125,21 @@ def search(
     width = max(TILE, 2 * want)
     tile = 40 * min(width + want, len(g))  # bytes a query takes where it meets a whole tile
     fast = similarity in (inner, minus_distance) and want * DENSE < len(g)
+    most = want + SPARE
+    mirrored = fast and similarity is inner and propose is None and worth(q, g, most)
+    mirrored = mirrored and 2 * LIST * most * len(q) <= in_bytes(memory)
     propose = propose or (by_faiss if _has_faiss() and q.device.type == "cpu" else by_torch)
     step = rows_in(memory, 200 * want + (0 if fast and propose is by_faiss else tile))
     settled = _settled(g, similarity, propose, about or known(g, similarity)) if fast else None
+    proposed = by_halves(q, most) if mirrored else None
     for start in range(0, len(q), step):
         rows = slice(start, min(start + step, len(q)))
         chunk, starts = q[rows], turn[rows]
         if settled is None:
             sim, index = top(chunk, g, want, compare=similarity, turn=starts, width=width)
         else:
-            sim, index, sure = settled(chunk, want, starts)
+            own_part = None if proposed is None else (proposed[0][rows], proposed[1][rows])
+            sim, index, sure = settled(chunk, want, starts, own_part)
             for part in pieces((~sure).nonzero().squeeze(1), rows_in(memory, tile)):
                 exact = top(chunk[part], g, want, compare=similarity, turn=starts[part], width=width)
                 sim[part], index[part] = exact
@@ -185,9 +194,11 @@ def _settled(
     product, norm = similarity is inner, torch.linalg.vector_norm
     centre, longest, searched = about
 
-    def find(chunk: Tensor, want: int, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def find(
+        chunk: Tensor, want: int, turn: Tensor, proposed: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         moved = chunk if product else torch.cat([chunk - centre, torch.ones_like(chunk[:, :1])], 1)
-        score, index = propose(moved, searched, min(want + SPARE, len(g)))
+        score, index = proposed or propose(moved, searched, min(want + SPARE, len(g)))
         length = norm(chunk if product else moved[:, :-1].double(), dim=1, keepdim=True).double()
         error = slack * (length * longest + (0 if product else longest**2 / 2))
         low, sim, high = (_value(score + e, length, product) for e in (-error, 0, error))

@@ -1,6 +1,7 @@
 """What a batch is compared against. Every reference works with every loss."""
 
 from .batch import batch
+from .batch_and_proxies import BatchAndProxies
 from .centre_invariant import CentreInvariant
 from .detached import detached
 from .fixed import Fixed
@@ -13,5 +14,5 @@ from .signatures import Signatures
 from .simplex import Simplex
 from .sparse_centres import SparseCentres
 
-__all__ = ["CentreInvariant", "Fixed", "Memory", "Metrix", "Mixed", "Proxies", "RegularFace", "Signatures", "Simplex",
-           "SparseCentres", "batch", "detached"]  # fmt: skip
+__all__ = ["BatchAndProxies", "CentreInvariant", "Fixed", "Memory", "Metrix", "Mixed", "Proxies", "RegularFace", "Signatures",
+           "Simplex", "SparseCentres", "batch", "detached"]  # fmt: skip

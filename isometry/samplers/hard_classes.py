@@ -59,26 +59,30 @@ class HardClasses(BatchSampler):
         rounds = max(1, round(len(items) / (in_round * held * self.instances)))
 
         def draw(epoch: int) -> np.ndarray:
-            keys, *turns = random_keys(self.seed, epoch, len(items), *[len(self.names)] * rounds)
+            keys, *drawn = random_keys(self.seed, epoch, len(items), *[len(self.names)] * 2 * rounds)
+            turns = [np.argsort(turn, kind="stable") for turn in drawn]
             walk, first = items[np.lexsort((keys, labels[items]))], counts.cumsum() - counts
             near = self.near[int(epoch >= int(self.since[1]))].cpu().numpy()
-            groups = [g for turn in turns for g in self._groups(np.argsort(turn, kind="stable"), near)]
+            groups = [g for k in range(rounds) for g in self._groups(turns[k], turns[rounds + k], near)]
             owner = np.concatenate(groups)
             before = _earlier(owner)[:, None] * self.instances + np.arange(self.instances)
             return walk[first[owner, None] + before % counts[owner, None]].reshape(len(groups), -1)
 
         return Plan(rounds * in_round, held * self.instances, draw)
 
-    def _groups(self, order: np.ndarray, near: np.ndarray) -> list[list[int]]:
-        """The classes of each batch of a round, in which `order` is the turn of the classes."""
+    def _groups(self, order: np.ndarray, others: np.ndarray, near: np.ndarray) -> list[list[int]]:
+        """The classes of each batch of a round, in which `order` is the turn of the anchors. Where nothing is known of what is
+        near one, classes follow it in the turn of `others`, and batches that follow each other share few.
+        """
         groups = []
         for start in range(0, len(order), self.anchors):
-            turned = np.roll(order, -start)
-            anchors = turned[: self.anchors].tolist()
+            anchors = order.take(range(start, start + self.anchors), mode="wrap").tolist()
+            first, held = start * self.hard, self.anchors * (1 + self.hard)
+            rest = others.take(range(first, first + min(2 * held, len(others))), mode="wrap")
             group, have = [], set(anchors)
             for anchor in anchors:
                 group.append(anchor)
-                wanted = near[anchor] if near[anchor, 0] >= 0 else turned[self.anchors :]
+                wanted = near[anchor] if near[anchor, 0] >= 0 else rest
                 for other in [c for c in wanted.tolist() if c not in have][: self.hard]:
                     group.append(other)
                     have.add(other)

@@ -7,7 +7,7 @@ from isometry.ops.safe import normalize, sqrt
 from isometry.similarity import similarity
 
 
-@similarity(bounds=(-2.0, 0.0), embed=normalize)
+@similarity(bounds=(-2.0, 0.0), embed=normalize, symmetric=True)
 def chord(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """Minus the Euclidean distance of the directions: −‖z/‖z‖ − r/‖r‖‖ = −√(2 − 2 cos). Lengths do not count.
 

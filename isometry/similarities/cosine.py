@@ -7,7 +7,7 @@ from isometry.ops.safe import normalize
 from isometry.similarity import similarity
 
 
-@similarity(bounds=(-1.0, 1.0), embed=normalize)
+@similarity(bounds=(-1.0, 1.0), embed=normalize, symmetric=True)
 def cosine(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """Compares directions only: zᵀr / (‖z‖ ‖r‖).
 

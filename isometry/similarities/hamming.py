@@ -14,7 +14,7 @@ def signs(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     return torch.where(z >= 0, 1.0, -1.0).to(z.dtype)
 
 
-@similarity(bounds=(-math.inf, 0.0), embed=signs, distance=False)
+@similarity(bounds=(-math.inf, 0.0), embed=signs, distance=False, symmetric=True)
 def hamming(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """Minus the number of components whose signs differ.
 

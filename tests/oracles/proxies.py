@@ -107,6 +107,24 @@ def proxy_nca_plus_plus(z, y, proxies, temperature=1 / 9):
     return average(found)
 
 
+def potential_field(z, y, proxies=None, alpha=3.0, delta=0.2, per_class=2):
+    """The energy of all points in the field of all others, each known point's share."""
+    points, labels = unit(z), list(y)
+    if proxies is not None:
+        points = np.concatenate([points, unit(proxies)])
+        labels += [k % (len(proxies) // per_class) for k in range(len(proxies))]
+    energies = []
+    for i in known(labels):
+        energies.append(0.0)
+        for j in known(labels):
+            if i != j:
+                r = np.linalg.norm(points[i] - points[j])
+                attraction = -(delta**-alpha) if r < delta else -(r**-alpha)
+                repulsion = r**-alpha if r < delta else delta**-alpha
+                energies[-1] += attraction if labels[i] == labels[j] else repulsion
+    return average(energies)
+
+
 def regular_face(proxies):
     s = cosines(proxies, proxies)
     return average([max(s[i, j] for j in range(len(s)) if j != i) for i in range(len(s))])
@@ -145,6 +163,10 @@ ORACLES = {
     "SoftTriple()": soft_triple,
     "ProxyNCA()": proxy_nca,
     "ProxyNCAPlusPlus()": proxy_nca_plus_plus,
+    "PotentialField()": potential_field,
+    "PotentialField(reference=BatchAndProxies(per_class=5), alpha=1.5, delta=0.9)": lambda z, y, p: potential_field(
+        z, y, p, 1.5, 0.9, 5
+    ),
     "ProxyAnchor(reference=Proxies(penalty=RegularFace(weight=0.5)))": penalised_proxy_anchor,
     "CosFace(reference=Proxies(penalty=CentreInvariant()))": penalised_cos_face,
     "Lp()": lp,
@@ -155,5 +177,8 @@ VARIANTS = (
     "ProxyAnchor(similarity=SoftOverCentres(), reference=Proxies(centres=3, penalty=SparseCentres(weight=1.0)))",
     "ProxyAnchor(similarity=MaxOverCentres(), reference=Proxies(centres=2, penalty=RegularFace()))",
     "CosFace(reference=batch, scale=4.0)",
+    "PotentialField(reference=batch, delta=0.9)",
+    "PotentialField(similarity=euclidean, delta=0.9)",
+    "SupCon(reference=BatchAndProxies())",
 )
 LABEL_FREE = {"Lp()", "Lp(p=1.0, power=2.0)"}

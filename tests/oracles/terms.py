@@ -54,6 +54,12 @@ def similarity_distillation(z, t, temperature=1.0):
     return average(found)
 
 
+def non_isotropy(z, y, proxies, *flow):
+    """A flow that starts as a permutation: ½ ‖z‖² is ½ (tests/losses/test_non_isotropy.py looks at trained ones)."""
+    nll = [0.5 * (row**2).sum() for row in unit(z)[y >= 0]]
+    return 0.0075 * basic.proxy_anchor(z, y, proxies) + average([math.exp(x) for x in nll])
+
+
 ORACLES = {
     "RelationalDistillation()": relational_distillation,
     "SimilarityDistillation()": similarity_distillation,
@@ -62,9 +68,13 @@ ORACLES = {
     "Matryoshka(loss=ProxyAnchor(), dims=(2, 3, 5))": matryoshka,
     "S2SD()": basic.multi_similarity,  # an embedding without branches
     "SupCon(similarity=Truncated(size=3))": truncated,
+    "NonIsotropy()": non_isotropy,
     "VICReg()": vicreg,
     "Quantisation()": quantisation,
 }
 LABEL_FREE = {"Quantisation()"}
-VARIANTS = ("Matryoshka(loss=Triplet(similarity=squared_euclidean), dims=(1, 4))",)
+VARIANTS = (
+    "Matryoshka(loss=Triplet(similarity=squared_euclidean), dims=(1, 4))",
+    "NonIsotropy(loss=SoftTriple(reference=Proxies(centres=3)), exponential=False)",
+)
 CONTINUOUS = {"RelationalDistillation()", "SimilarityDistillation()", "SimilarityDistillation(temperature=0.1)"}

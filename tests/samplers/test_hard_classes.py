@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -62,6 +64,15 @@ def test_without_signatures_classes_are_random_and_differ():
     assert all(len(set(g)) == 8 for g in first)
     assert not np.array_equal(first, second)
     assert np.bincount(first[:, [0, 4]].ravel(), minlength=20).min() >= 1
+
+
+def test_without_signatures_batches_in_a_row_share_few_classes():
+    labels = np.repeat(np.arange(900), 4)
+    _, batches = bound(labels)
+    chosen = [set(group) for group in groups(batches, labels, 32)]
+    shared = [len(one & other) for one, other in itertools.pairwise(chosen)]
+    assert all(len(group) == 32 for group in chosen)
+    assert np.mean(shared) < 3, "as many as chance would have, not the anchors of the batch to come"
 
 
 def test_images_of_a_class_come_in_turn():
