@@ -71,6 +71,9 @@ LOSSES = [  # a method of the reading list, and the same without what it claims 
     ("Margin()", "Margin(miner=all_pairs)"),
     ("Margin(miner=RhoSwitch(probability=0.35, miner=DistanceWeightedMiner()))", "Margin()"),
     ("InvariantSpread()", "InvariantSpread(spread_weight=0.0)"),
+    ("NonIsotropy()", "ProxyAnchor()"),
+    ("NonIsotropy(exponential=False)", "ProxyAnchor()"),
+    ("PotentialField()", "PotentialField(reference=batch)"),
     ("MultiSimilarity() + 0.4 * MultiSimilarity(reference=Metrix(), miner=all_pairs)", "MultiSimilarity()"),
 ]
 BRANCHES, DEPTHS, WIDE = "EachBranch(loss=RankedList())", "Levels(parts=(64, 128, 128), dim=126)", "Linear(dim=126)"

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-TILE = 1024
+TILE = 2048
 """Items of a side of a tile."""
-GROUP = 16
+GROUP = 8
 """Similarities of which one maximum is taken."""
-MOST = 32
+MOST = 64
 """With more neighbours than this, too many groups pass."""
-LEAST = 8 * TILE
+LEAST = 4 * TILE
 """With fewer items there is nothing to gain."""
 
 
