@@ -17,12 +17,15 @@ MOST = 64
 """With more neighbours than this, too many groups pass."""
 LEAST = 4 * TILE
 """With fewer items there is nothing to gain."""
+NARROW = 256
+"""With fewer dimensions a product costs no more than reading what it gives."""
 
 
 def worth(q: Tensor, g: Tensor, k: int) -> bool:
     """Whether queries and gallery are the same rows of memory, on a processor, and enough of them."""
     same = q is g or (q.data_ptr() == g.data_ptr() and q.shape == g.shape and q.stride() == g.stride())
-    return same and q.device.type == "cpu" and q.dtype == torch.float32 and k <= MOST and len(q) >= LEAST
+    enough = len(q) >= LEAST and q.shape[1] >= NARROW and k <= MOST
+    return same and enough and q.device.type == "cpu" and q.dtype == torch.float32
 
 
 def by_halves(z: Float[Tensor, "n d"], k: int) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:

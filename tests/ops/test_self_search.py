@@ -12,6 +12,7 @@ from isometry.ops.self_search import by_halves
 def _small(monkeypatch):
     monkeypatch.setattr(self_search, "TILE", 64)
     monkeypatch.setattr(self_search, "LEAST", 100)
+    monkeypatch.setattr(self_search, "NARROW", 3)
 
 
 @pytest.mark.parametrize("n", [64, 65, 128, 200, 321, 333])
@@ -46,12 +47,13 @@ def test_neighbours_are_those_of_other_searches(kind, monkeypatch):
     torch.testing.assert_close(sim, other[0])
 
 
-@pytest.mark.parametrize("case", ["rows", "a copy", "many neighbours", "little memory", "distances"])
+@pytest.mark.parametrize("case", ["rows", "a copy", "many neighbours", "little memory", "distances", "few dimensions"])
 def test_only_where_everything_searches_everything(case, monkeypatch):
     z = torch.randn(9000, 3, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(neighbours, "by_halves", lambda *_: pytest.fail("not everything searches everything"))
     k, memory = 70 if case == "many neighbours" else 3, "100 KB" if case == "little memory" else "512 MB"
     similarity = neighbours.minus_distance if case == "distances" else neighbours.inner
+    z = z[:, :2].contiguous() if case == "few dimensions" else z
     q = z[:5000] if case == "rows" else z.clone() if case == "a copy" else z
     sim, _ = nearest(q, z, k, memory=memory, similarity=similarity)
     assert sim.shape == (len(q), k)
