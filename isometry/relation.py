@@ -93,7 +93,7 @@ class Relation:
     def T(self) -> "Relation":
         """The same, seen from the references."""
         turned = {name: (lambda name=name: getattr(self, name).T) for name in self._make if name != "known"}
-        other = Relation(**turned, rows=self.cols, cols=self.rows)
+        other = Relation(**turned, rows=self.cols, cols=self.rows, own=None)
         other.ids = None if self.ids is None else (self.ids[1], self.ids[0])
         return other
 

@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from isometry.ops.products import product
 from isometry.ops.safe import normalize
 from isometry.similarity import similarity
 
@@ -13,4 +14,4 @@ def cosine(z: Float[Tensor, "n d"], r: Float[Tensor, "m d"]) -> Float[Tensor, "n
 
     On the unit sphere the squared Euclidean distance is 2 − 2·cosine, so both rank alike.
     """
-    return z @ r.T
+    return product(z, r)
