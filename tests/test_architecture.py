@@ -25,7 +25,7 @@ LAYERS = (
     ("engine", "caching"),
     ("term",),
     ("loss",),
-    ("heads",),
+    ("heads", "around"),
     ("losses", "regularisers", "trunks", "samplers", "rerank", "codes"),
     ("expression",),
     ("optimizers", "schedules"),

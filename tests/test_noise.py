@@ -139,3 +139,14 @@ def test_a_loss_with_random_choices_is_the_same_in_blocks():
 def test_noise_is_a_component_that_prints_as_what_it_is():
     assert isinstance(Noise(), Component)
     assert repr(Noise(seed=4)) == "Noise(seed=4)"
+
+
+@pytest.mark.parametrize("around", [losses.EachBranch, losses.S2SD, losses.OneAnchor])
+def test_a_term_around_a_loss_turns_to_its_next_numbers(around):
+    term = around(loss=losses.Contrastive(miner=Lottery()))
+    noises = [part for part in term.modules() if isinstance(part, Noise)]
+    z, y = torch.randn(12, 4), torch.arange(12) // 3
+    term(z, y)
+    term.observe(z, y)
+    assert [int(noise.step) for noise in noises] == [1]
+    assert set(term.stats) == {"active", "positive", "negative"}

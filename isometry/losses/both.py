@@ -5,14 +5,15 @@ from typing import Any
 from torch import Tensor
 
 from isometry import distributed, engine
+from isometry.around import Around
 from isometry.component import fresh
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.losses.nt_xent import NTXent
-from isometry.term import Term, everyone
+from isometry.term import everyone
 
 
-class Both(Term):
+class Both(Around):
     """Adds the loss of the references against the queries to that of the queries against the references.
 
     ℓ(z, r) + ℓ(r, z): pictures find their captions, and captions their pictures, by
@@ -33,22 +34,9 @@ class Both(Term):
                 "NTXent()."
             )
 
-    @property
-    def relate(self) -> Any:
-        """The loss's."""
-        return self.loss.relate
-
-    @property
-    def label_free(self) -> bool:
-        """Whether the loss reads no labels."""
-        return self.loss.label_free
-
     def forward(self, embedded: Embedded | Tensor, y: Tensor, **roles: Any) -> Tensor:
         roles = {"ids": None, "weight": None, "against": None, "rows": None, **roles}
         queries, references = self.loss.sides(wrap(embedded), y, **roles)
         share = references.take(distributed.share(len(references.z)))
         back = engine.mean_cost(self.loss, share, everyone(queries))
         return self.loss(embedded, y, **roles) + self.loss.finish({name: mean for name, (mean, _) in back.items()})
-
-    def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
-        self.loss.observe(embedded, y, ids)

@@ -5,14 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isometry.around import Around
 from isometry.component import fresh
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.losses.ranked_list import RankedList
-from isometry.term import Term
 
 
-class EachBranch(Term):
+class EachBranch(Around):
     """Adds up one loss of every branch of the embedding: Σ_b ℓ(z_b), each of weight 1 as in ranked list loss.
 
     A model with heads at several depths (`Levels`) returns `Embedded(z, branches=(low, middle, high))`; z is what is
@@ -31,16 +31,6 @@ class EachBranch(Term):
                 f"EachBranch compares each branch with itself; {type(self.loss).__name__} has "
                 f"reference={self.loss.reference!r}: take reference=batch."
             )
-
-    @property
-    def relate(self) -> Any:
-        """The loss's."""
-        return self.loss.relate
-
-    @property
-    def label_free(self) -> bool:
-        """Whether the loss reads no labels."""
-        return self.loss.label_free
 
     def forward(self, embedded: Embedded | Tensor, y: Tensor, **roles: Any) -> Tensor:
         whole = wrap(embedded)

@@ -6,15 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isometry.around import Around
 from isometry.component import fresh, from_data
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.losses.multi_similarity import MultiSimilarity
 from isometry.similarities import Truncated
-from isometry.term import Term
 
 
-class Matryoshka(Term):
+class Matryoshka(Around):
     """Makes the first dimensions of an embedding an embedding by themselves: it can be cut short after training.
 
     ℓ = Σ_k ℓ_loss(z_{1:k}) over the sizes k in `dims`, each of weight 1 as in the paper. Any loss: proxies and memories are cut
@@ -40,16 +40,6 @@ class Matryoshka(Term):
         self.cuts = [cut(self.loss, size) for size in sizes]  # not sub-modules of their own: all share the loss's
 
     @property
-    def relate(self) -> Any:
-        """The loss's."""
-        return self.loss.relate
-
-    @property
-    def label_free(self) -> bool:
-        """Whether the loss reads no labels."""
-        return self.loss.label_free
-
-    @property
     def stats(self) -> dict[str, float]:
         """The loss's, of the first of the sizes."""
         return self.cuts[0].stats
@@ -58,9 +48,6 @@ class Matryoshka(Term):
         z = wrap(embedded).z
         wide = torch.float64 if z.dtype == torch.float64 else torch.float32
         return sum((loss(embedded, y, **roles) for loss in self.cuts), start=z.new_zeros((), dtype=wide))
-
-    def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
-        self.loss.observe(embedded, y, ids)
 
 
 def cut(loss: Loss, size: int) -> Loss:

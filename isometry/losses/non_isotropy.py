@@ -2,13 +2,12 @@
 CVPR 2022).
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from isometry import engine
+from isometry.around import Around
 from isometry.component import fresh
 from isometry.cost import Cost, mean
 from isometry.embedded import Embedded, wrap
@@ -17,13 +16,13 @@ from isometry.loss import Loss
 from isometry.losses.proxy_anchor import ProxyAnchor
 from isometry.ops.mixed import single
 from isometry.ops.safe import normalize
-from isometry.term import Term, samples
+from isometry.term import samples
 
 HIGHEST = 20.0
 """Nats from which e^ℓ goes on as its tangent, so that float32 holds it; ℓ starts at ½, and falls."""
 
 
-class NonIsotropy(Term):
+class NonIsotropy(Around):
     """Asks of a proxy loss that a flow can tell how its embeddings lie around their proxies, and not only how far.
 
     omega · ℓ_loss(z) + E[e^{ℓ(x | ρ_y)}], where ℓ(x | ρ) = ½ ‖τ(x | ρ)‖² − log |det ∂τ/∂x| is the negative log-likelihood, but
@@ -80,22 +79,9 @@ class NonIsotropy(Term):
             module.lr_multiple = self.lr_multiple  # type: ignore[assignment]
 
     @property
-    def relate(self) -> Any:
-        """The loss's."""
-        return self.loss.relate
-
-    @property
-    def label_free(self) -> bool:
-        """Whether the loss reads no labels."""
-        return self.loss.label_free
-
-    @property
     def stats(self) -> dict[str, float]:
         """The loss's, and the mean of ℓ in the last step."""
         return {**self.loss.stats, **({"nll": float(self.seen)} if hasattr(self, "seen") else {})}
-
-    def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
-        self.loss.observe(embedded, y, ids)
 
     def forward(
         self,

@@ -4,14 +4,14 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from isometry.around import Around
 from isometry.component import fresh
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.losses.proxy_anchor import ProxyAnchor
-from isometry.term import Term
 
 
-class OnBranch(Term):
+class OnBranch(Around):
     """Trains a branch of the embedding by a loss with references of its own: ℓ(z_b), b = `index`, counted from 0.
 
     Unlike `EachBranch` it takes losses with proxies, since it serves one branch: two terms have two sets of them.
@@ -26,16 +26,6 @@ class OnBranch(Term):
     index: int = 0
 
     reads_model: ClassVar[bool] = True
-
-    @property
-    def relate(self) -> Any:
-        """The loss's."""
-        return self.loss.relate
-
-    @property
-    def label_free(self) -> bool:
-        """Whether the loss reads no labels."""
-        return self.loss.label_free
 
     def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
         self.loss.observe(self.branch(embedded), y, ids)

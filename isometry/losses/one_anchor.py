@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from isometry import distributed
+from isometry.around import Around
 from isometry.component import fresh
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.losses.log_ratio import LogRatio
-from isometry.term import Term
 
 
-class OneAnchor(Term):
+class OneAnchor(Around):
     """Takes the first item of the batch for the only query: the published form of dense triplets, `DenseTriplets()` put it there.
 
     The value is the loss of that row alone, so that all triplets (a, i, j) of the step share the anchor a. Without it every item
@@ -29,24 +29,6 @@ class OneAnchor(Term):
     ordered: ClassVar[bool] = True
     """Whether the order of the batch says anything."""
 
-    @property
-    def relate(self) -> Any:
-        """The loss's."""
-        return self.loss.relate
-
-    @property
-    def label_free(self) -> bool:
-        """Whether the loss reads no labels."""
-        return self.loss.label_free
-
-    def observe(self, embedded: Embedded | Tensor, y: Tensor, ids: Tensor | None = None) -> None:
-        self.loss.observe(embedded, y, ids)
-
     def forward(self, embedded: Embedded | Tensor, y: Tensor, **roles: Any) -> Tensor:
         first = slice(1 if distributed.rank() == 0 else 0)
         return self.loss(wrap(embedded), y, **{"rows": first, **{k: v for k, v in roles.items() if v is not None}})
-
-    @property
-    def stats(self) -> dict[str, float]:
-        """The loss's."""
-        return self.loss.stats

@@ -4,16 +4,16 @@ from typing import Any
 
 from torch import Tensor
 
+from isometry.around import Around
 from isometry.component import fresh
 from isometry.embedded import Embedded, wrap
 from isometry.loss import Loss
 from isometry.losses.multi_similarity import MultiSimilarity
 from isometry.losses.similarity_distillation import SimilarityDistillation
 from isometry.ops.safe import normalize
-from isometry.term import Term
 
 
-class S2SD(Term):
+class S2SD(Around):
     """Trains larger embeddings beside the one that is kept, and teaches it how they see the batch.
 
     ℓ = ½ (ℓ_loss(z) + mean_b ℓ_loss(z_b)) + weight · mean_b KL_b, where z_b are the branches of `Embedded(z, branches=…)`,
@@ -39,16 +39,6 @@ class S2SD(Term):
                 f"reference={self.loss.reference!r}: leave it out."
             )
         self.target = SimilarityDistillation(temperature=self.temperature)
-
-    @property
-    def relate(self) -> Any:
-        """The loss's."""
-        return self.loss.relate
-
-    @property
-    def label_free(self) -> bool:
-        """Whether the loss reads no labels."""
-        return self.loss.label_free
 
     def forward(self, embedded: Embedded | Tensor, y: Tensor, **roles: Any) -> Tensor:
         whole = wrap(embedded)
