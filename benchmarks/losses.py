@@ -141,10 +141,10 @@ def roofline(sizes, repeat, only):
         print(f"| `{text}` | {' | '.join(cells)} |", flush=True)
 
 
-def blocks(only, limit):
+def blocks(sizes, only, limit):
     print("| loss | B | seconds | MB |\n|---|---|---|---|")
-    jobs = [(text, 32_768) for text in every()]
-    jobs += [("NTXent()", size) for size in (8_192, 16_384, 65_536, 131_072)]
+    jobs = [(text, size) for text in every() for size in sizes or [32_768]]
+    jobs += [] if sizes else [("NTXent()", size) for size in (8_192, 16_384, 65_536, 131_072)]
     for text, size in jobs:
         if only in text:
             found = apart("ours", text, size, DIM, limit=limit)
@@ -179,7 +179,7 @@ def main():
     elif given.table == "roofline":
         roofline(sizes or [2048, 8192], given.repeat, given.only)
     elif given.table == "blocks":
-        blocks(given.only, max(given.limit, 100.0))
+        blocks(sizes, given.only, max(given.limit, 100.0))
     else:
         memory(given.only)
 
