@@ -19,7 +19,7 @@ from torch import Tensor
 
 from isometry.ops.memory import in_bytes
 from isometry.ops.ranking import Compare, inner, keys, minus_distance, occurrences, top, unpack
-from isometry.ops.self_search import by_halves, worth
+from isometry.ops.self_search import ROOM, by_halves, worth
 
 Propose = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 UNIT = 2.0**-24  # half the distance from 1 to the next float32
@@ -127,7 +127,7 @@ def search(
     fast = similarity in (inner, minus_distance) and want * DENSE < len(g)
     most = want + SPARE
     mirrored = fast and similarity is inner and propose is None and worth(q, g, most)
-    mirrored = mirrored and 2 * LIST * most * len(q) <= in_bytes(memory)
+    mirrored = mirrored and 2 * LIST * most * len(q) + ROOM <= in_bytes(memory)
     propose = propose or (by_faiss if _has_faiss() and q.device.type == "cpu" else by_torch)
     step = rows_in(memory, 200 * want + (0 if fast and propose is by_faiss else tile))
     settled = _settled(g, similarity, propose, about or known(g, similarity)) if fast else None

@@ -11,6 +11,8 @@ from torch import Tensor
 
 TILE = 2048
 """Items of a side of a tile."""
+ROOM = 6 * TILE**2
+"""Bytes of a tile, and of what is found in it."""
 GROUP = 8
 """Similarities of which one maximum is taken."""
 MOST = 64

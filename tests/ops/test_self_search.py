@@ -51,7 +51,7 @@ def test_neighbours_are_those_of_other_searches(kind, monkeypatch):
 def test_only_where_everything_searches_everything(case, monkeypatch):
     z = torch.randn(9000, 3, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(neighbours, "by_halves", lambda *_: pytest.fail("not everything searches everything"))
-    k, memory = 70 if case == "many neighbours" else 3, "100 KB" if case == "little memory" else "512 MB"
+    k, memory = 70 if case == "many neighbours" else 3, "24 MB" if case == "little memory" else "512 MB"
     similarity = neighbours.minus_distance if case == "distances" else neighbours.inner
     z = z[:, :2].contiguous() if case == "few dimensions" else z
     q = z[:5000] if case == "rows" else z.clone() if case == "a copy" else z
