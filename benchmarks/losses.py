@@ -2,6 +2,7 @@
 
     python benchmarks/losses.py                          # the peer beside us, B = 512, 1,024 and 2,048
     python benchmarks/losses.py --table times            # seconds alone, and B = 128 as well; of losses with a quick peer
+    python benchmarks/losses.py --table miners           # losses with their miners, beside the peer's loss and miner
     python benchmarks/losses.py --table roofline         # each loss over the least that it could cost
     python benchmarks/losses.py --table blocks           # B = 32,768 (and 131,072 for NT-Xent), in blocks
     python benchmarks/losses.py --table memory           # a memory of 65,536 references with every loss, B = 128
@@ -46,6 +47,15 @@ PAIRS = {  # ours: the peer's form that follows the same paper, with the same re
     "SoftTriple()": "SoftTripleLoss(num_classes=C, embedding_size=D, weight_reg_weight=0.2, "
     "weight_regularizer=SparseCentersRegularizer(C, 10))",
 }
+MINED = {  # ours, which choose within the objective or by a miner: the peer's miner before its loss
+    "MultiSimilarity()": "mined(MultiSimilarityLoss(alpha=2, beta=40, base=0.5), MultiSimilarityMiner())",
+    "Triplet(select=Hardest())": "mined(TripletMarginLoss(), BatchHardMiner())",
+    "Triplet(select=EasyPositive())": "mined(TripletMarginLoss(), BatchEasyHardMiner('easy', 'hard'))",
+    "Triplet(select=EasyPositiveSemiHard())": "mined(TripletMarginLoss(), BatchEasyHardMiner('easy', 'semihard'))",
+    "Triplet(select=SemiHard())": "mined(TripletMarginLoss(margin=0.2), TripletMarginMiner(0.2, 'semihard'))",
+    "Triplet(select=DistanceWeighted())": "mined(TripletMarginLoss(), DistanceWeightedMiner())",
+    "Margin()": "mined(MarginLoss(), DistanceWeightedMiner())",
+}
 SLOW = {"NTXent()", "LiftedStructure()", "TupletMargin()", "SmoothAP()", "PNP()", "Histogram()", "Triplet()",
         "Angular()", "Margin()", "Contrastive(similarity=SNR(), positive=0.0, negative=-1.0)"}  # fmt: skip
 
@@ -79,10 +89,10 @@ def times(sizes, repeat, only):
         print(f"| `{text}` |" + "".join(cells), flush=True)
 
 
-def beside(sizes, repeat, limit, only):
+def beside(table, sizes, repeat, limit, only):
     print("| loss | B | isometry, s | peer, s | times faster | MB | peer's MB | times less |")
     print("|---|---|---|---|---|---|---|---|")
-    for text, theirs in PAIRS.items():
+    for text, theirs in table.items():
         if only not in text:
             continue
         gone = False
@@ -93,7 +103,7 @@ def beside(sizes, repeat, limit, only):
             gone = alone is None
             fresh = apart("ours", text, size, DIM, limit=limit)
             once(mine, z, y)
-            if gone or text in SLOW:
+            if gone or (text in SLOW and table is PAIRS):
                 fast = statistics.median(once(mine, z, y)[0] for _ in range(repeat))
                 slow = None if gone else alone[0]
             else:
@@ -158,13 +168,15 @@ def memory(only):
         loss = ours(text, 32, DIM)
         if only not in text or any(True for _ in loss.parameters()) or loss.whole or loss.by_columns:
             continue
-        found = apart("ours", f"{text[:-1]}reference=Memory(size=65536))", 128, DIM, memory=65_536, limit=30)
+        found = apart("ours", f"{text[:-1]}reference=Memory(size=65536))", 128, DIM, memory=65_536, limit=100)
         print(f"| `{text}` | {found[0]:.3f} | {found[1]:.0f} |" if found else f"| `{text}` | – | – |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", choices=("beside", "times", "roofline", "blocks", "memory"), default="beside")
+    parser.add_argument(
+        "--table", choices=("beside", "times", "miners", "roofline", "blocks", "memory"), default="beside"
+    )
     parser.add_argument("--sizes", default="", help="such as 512,1024")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--limit", type=float, default=100.0)
@@ -173,9 +185,11 @@ def main():
     sizes = [int(n) for n in given.sizes.split(",") if n]
     print(f"D = {DIM}, 4 a class, {where()}, median of {given.repeat}\n")
     if given.table == "beside":
-        beside(sizes or [512, 1024, 2048], given.repeat, given.limit, given.only)
+        beside(PAIRS, sizes or [512, 1024, 2048], given.repeat, given.limit, given.only)
     elif given.table == "times":
         times(sizes or [128, 512, 1024, 2048], given.repeat, given.only)
+    elif given.table == "miners":
+        beside(MINED, sizes or [128, 512, 1024, 2048], given.repeat, given.limit, given.only)
     elif given.table == "roofline":
         roofline(sizes or [2048, 8192], given.repeat, given.only)
     elif given.table == "blocks":

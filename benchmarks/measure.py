@@ -26,16 +26,21 @@ def ours(text, classes, dim, memory=0):
     loss = isometry.parse(text, num_classes=classes, dim=dim)
     if memory:
         z, y = batch(memory, dim)
-        loss.observe(z.detach(), y, torch.arange(memory) + 10**9)
+        for some in torch.arange(memory).split(2048):
+            loss.observe(z.detach()[some], y[some], some + 10**9)
     return loss
 
 
 def peer(text, classes, dim):
-    """A loss of pytorch-metric-learning."""
-    from pytorch_metric_learning import distances, losses, regularizers
+    """A loss of pytorch-metric-learning; `mined(loss, miner)` is one after a miner."""
+    from pytorch_metric_learning import distances, losses, miners, regularizers
+
+    def mined(loss, miner):
+        return lambda z, y: loss(z, y, miner(z, y))
 
     torch.manual_seed(0)
-    return eval(text, {**vars(losses), **vars(distances), **vars(regularizers), "C": classes, "D": dim})
+    named = {**vars(losses), **vars(distances), **vars(regularizers), **vars(miners)}
+    return eval(text, {**named, "mined": mined, "C": classes, "D": dim})
 
 
 def once(loss, z, y, **roles):

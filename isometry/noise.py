@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isometry.component import Component
+from isometry.ops.hashing import hashed, uniform
 from isometry.relation import Relation
 
 
@@ -30,20 +31,18 @@ class Noise(Component):
 
     def forward(self, rel: Relation, stream: int = 0) -> Float[Tensor, "n m"]:
         """Uniform in (0, 1), float32; `stream` tells several draws of one step apart."""
+        rows, cols = self.keys(rel, stream)
+        return uniform(rows[:, None] + cols[None, :])
+
+    def keys(self, rel: Relation, stream: int = 0) -> tuple[Int[Tensor, " n"], Int[Tensor, " m"]]:
+        """Whole numbers of rows and of columns: `hashing.uniform` of a pair's sum is its number."""
         if rel.ids is None:
             raise ValueError("Random choices among pairs need ids: loss(z, y, ids=ids).")
-        return self.numbers(*rel.ids, stream)
+        return self.numbered(rel.ids[0], stream), rel.ids[1]
 
     def numbers(self, rows: Int[Tensor, " n"], cols: Int[Tensor, " m"], stream: int = 0) -> Float[Tensor, "n m"]:
         """The same, by the ids themselves."""
-        start = hashed(self.step * 1_000_003 + self.seed * 101 + stream)
-        bits = hashed(hashed(rows + start)[:, None] + cols[None, :])
-        return ((bits >> 40) & 0x7FFFFF).float().add_(0.5) / 2**23
+        return uniform(self.numbered(rows, stream)[:, None] + cols[None, :])
 
-
-def hashed(x: Int[Tensor, "*s"]) -> Int[Tensor, "*s"]:
-    """SplitMix64's finaliser (Steele, Lea and Flood, 2014), in wrapping 64-bit arithmetic."""
-    x = x + -7046029254386353131
-    x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * -4658895280553007687
-    x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * -7723592293110705685
-    return x ^ ((x >> 31) & 0x1FFFFFFFF)
+    def numbered(self, ids: Int[Tensor, " n"], stream: int) -> Int[Tensor, " n"]:
+        return hashed(ids + hashed(self.step * 1_000_003 + self.seed * 101 + stream))

@@ -10,6 +10,7 @@ from torch import Tensor
 from isometry.cost import Cost, ratio
 from isometry.loss import Loss
 from isometry.ops import masked
+from isometry.ops.entries import entries
 from isometry.relation import Relation
 
 
@@ -20,8 +21,9 @@ class Angular(Loss):
     it; embeddings are normalised. `alpha` is in degrees; the default is the paper's, which tries 36 … 55. It also adds the
     N-pair loss, with this one twice: `NPair() + 2 * Angular()`.
 
-    Σ_n is a product of two matrices, and nothing of size n·n·n. A positive's similarities with the negatives are read in
-    its own row: positives are items that are queries as well, and the pair matrix is not cut into blocks.
+    Σ_n is, for each positive pair, an entry of a product of two matrices: nothing of size n·n·n, nor the other entries. A
+    positive's similarities with the negatives are read in its own row: positives are items that are queries as well, and the
+    pair matrix is not cut into blocks.
 
     >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> Angular()(z, torch.tensor([0, 0, 1]))  # log(1 + e⁻⁴)
@@ -39,16 +41,24 @@ class Angular(Loss):
         if not sim.numel():
             return Cost(angular=ratio(sim.sum(1), sim.sum(1)))
         own, query = self._own_rows(rel)
-        highest = torch.where(masked.some(rel.neg), masked.largest(4 * t * sim.detach(), rel.neg), 0)[:, None]
-        away = torch.exp(4 * t * sim - highest).masked_fill(rel.neg == 0, 0)  # e^{4t z_a·z_n}, over its row's largest
-        crowd = ((away * rel.neg) @ away[own].T).clamp_min(torch.finfo(sim.dtype).tiny).log() + highest + highest[own].T
-        cost = torch.nn.functional.softplus(crowd - 2 * (1 + t) * sim, threshold=50)
-        pos = rel.pos.to(sim.dtype) * masked.some(rel.neg)[:, None] * query
-        return Cost(angular=ratio(masked.total(cost, pos), pos.sum(1)))
+        highest = torch.where(masked.some(rel.neg), 4 * t * masked.largest(sim.detach(), rel.neg), 0)
+        away = masked.powers(sim, highest, rel.neg, 4 * t)  # e^{4t z_a·z_n}, over its row's largest
+        weighed = away if rel.neg.dtype == torch.bool else away * rel.neg
+        row, col = rel.pos.nonzero(as_tuple=True)
+        there = masked.some(rel.neg)[row] & query[col]
+        row, col = row[there], col[there]
+        crowd = entries(weighed, away, row, own[col]).clamp_min(torch.finfo(sim.dtype).tiny).log()
+        crowd = crowd + highest[row] + highest[own[col]]
+        pos = rel.pos[row, col].to(sim.dtype)
+        cost = torch.nn.functional.softplus(crowd - 2 * (1 + t) * sim[row, col], threshold=50) * pos
+        zero = torch.zeros_like(highest)
+        return Cost(angular=ratio(zero.index_add(0, row, cost), zero.index_add(0, row, pos)))
 
     def _own_rows(self, rel: Relation) -> tuple[Tensor, Tensor]:
         """Of each column, the row that is the same item, and whether there is one."""
         if rel.ids is None:
             raise ValueError("Angular finds positives among the queries by their ids: loss(z, y, ids=ids).")
-        same = rel.ids[0][None, :] == rel.ids[1][:, None]
-        return same.to(torch.uint8).argmax(1), same.any(1)
+        rows, cols = rel.ids
+        order = rows.argsort(stable=True)
+        place = torch.searchsorted(rows[order], cols.contiguous()).clamp_max(len(rows) - 1)
+        return order[place], rows[order[place]] == cols

@@ -1,12 +1,14 @@
 """Distance-weighted sampling (Wu, Manmatha, Smola and Krähenbühl, "Sampling matters in deep embedding learning", ICCV 2017)."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor
 
 from isometry.component import from_data
 from isometry.losses.select import Chosen
 from isometry.noise import Noise
-from isometry.ops import masked, triplets
+from isometry.ops import draws, masked
 from isometry.ops.safe import sqrt
 from isometry.ops.sphere import inverse_density
 from isometry.relation import Relation
@@ -31,6 +33,7 @@ class DistanceWeighted(Chosen):
     furthest: float = 1.4
     seed: int = 0
     dim: int = from_data()
+    revision: ClassVar[int] = 1  # by the same numbers other negatives were drawn before
 
     def __post_init__(self) -> None:
         if not 0 < self.cutoff < self.furthest < 2:
@@ -40,7 +43,7 @@ class DistanceWeighted(Chosen):
     def gaps(self, sim: Float[Tensor, "n m"], rel: Relation) -> tuple[Float[Tensor, "n m"], Float[Tensor, "n m"]]:
         seen = sim.detach()
         weight = inverse_density(sqrt(2 - 2 * seen), rel.neg, self.dim, self.cutoff, self.furthest)
-        partner = sim.gather(1, triplets.drawn(seen, rel.pos, weight, self.noise(rel)))
+        partner = sim.gather(1, draws.drawn(rel.pos, weight, *self.noise.keys(rel)))
         return partner - sim, rel.pos.to(sim.dtype) * masked.some(weight)[:, None]
 
     def check(self, similarity: Similarity) -> None:

@@ -51,9 +51,10 @@ class Margin(Loss):
         beta = self.boundary.to(sim.dtype)[:, None]
         if self.per_class:
             beta = beta[self._known(rel.rows).clamp_min(0)]  # type: ignore[arg-type]
-        pull, push = (self.margin - sim - beta).clamp_min(0), (self.margin + beta + sim).clamp_min(0)
-        costly = masked.count(rel.pos * (pull > 0)) + masked.count(rel.neg * (push > 0))
-        total = masked.total(pull, rel.pos) + masked.total(push, rel.neg)
+        pulled, pulls = masked.hinge(self.margin - sim - beta, rel.pos)
+        pushed, pushes = masked.hinge(self.margin + beta + sim, rel.neg)
+        costly = pulls + pushes
+        total = pulled + pushed
         return Cost(margin=ratio(total + self.nu * beta[:, 0] * costly, costly))
 
     def _known(self, y: Tensor) -> Tensor:

@@ -1,13 +1,14 @@
 """Distance-weighted sampling (Wu, Manmatha, Smola and Krähenbühl, "Sampling matters in deep embedding learning", ICCV 2017)."""
 
-import torch
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor
 
 from isometry.component import from_data
 from isometry.miner import Miner
 from isometry.noise import Noise
-from isometry.ops import masked, triplets
+from isometry.ops import draws
 from isometry.ops.sphere import inverse_density
 from isometry.relation import Relation
 
@@ -26,6 +27,7 @@ class DistanceWeightedMiner(Miner):
     furthest: float = 1.4
     seed: int = 0
     dim: int = from_data()
+    revision: ClassVar[int] = 1  # by the same numbers other negatives were drawn before
 
     def __post_init__(self) -> None:
         if not 0 < self.cutoff < self.furthest < 2:
@@ -34,6 +36,4 @@ class DistanceWeightedMiner(Miner):
 
     def forward(self, sim: Float[Tensor, "n m"], rel: Relation) -> Relation:
         weight = inverse_density(-sim, rel.neg, self.dim, self.cutoff, self.furthest)
-        column = triplets.drawn(sim, rel.pos, weight, self.noise(rel))
-        often = rel.pos.to(sim.dtype) * masked.some(weight)[:, None]
-        return rel.replace(neg=lambda: torch.zeros_like(sim).scatter_add(1, column, often))
+        return rel.replace(neg=lambda: draws.often(rel.pos, weight, *self.noise.keys(rel)))

@@ -2,7 +2,8 @@
 
 Σ w_i w_j [x_i − x_j + margin]₊ over the pairs with gap_i < gap_j. Sorted by gap, a row is a binary tree of halves: a pair is
 told apart by exactly one node, i in its left half and j in its right. Every level sorts the items of each node by x by
-splitting its parent, so that "how many of the first k went left" is all there is to look up: O(m log m) a row in all.
+splitting its parent, so that "how many of the first k went left" is all there is to look up: O(m log m) a row in all. Where
+there are few gaps, as those of classes or of a label tree, each is compared with all that are larger.
 """
 
 import torch
@@ -11,7 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isometry.ops import truth
-from isometry.ops.triplets import tiles
+from isometry.ops.triplets import hinge_of_rows, tiles
+
+LEVELS = 4
+"""Up to so many gaps are few."""
 
 
 def hinge(
@@ -19,7 +23,7 @@ def hinge(
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
     """The sum of each row, and the weight of its triplets; margin ≥ 0. Once differentiable in x.
 
-    Pairs of equal gaps make no triplet. One exactly at its margin costs nothing, and pulls.
+    Pairs of equal gaps make no triplet. One exactly at its margin costs nothing (and may pull).
     """
     total, count, _ = torch.ops.isometry.label_order_hinge(x, gap, weight, margin)
     return total, count
@@ -31,7 +35,11 @@ def _hinge(x: Tensor, gap: Tensor, weight: Tensor, margin: float) -> tuple[Tenso
     slope = torch.zeros_like(x, memory_format=torch.contiguous_format)
     for rows in tiles(x) if x.shape[1] else ():
         w = truth.numbers(weight[rows], x.dtype)
-        total[rows], count[rows], slope[rows] = _rows(x[rows], gap[rows], w, margin)
+        levels = _few(gap[rows], w)
+        if levels is None:
+            total[rows], count[rows], slope[rows] = _rows(x[rows], gap[rows], w, margin)
+        else:
+            total[rows], count[rows] = _by_level(x[rows], gap[rows], w, margin, levels, slope[rows])
     return total, count, slope
 
 
@@ -51,6 +59,32 @@ def _backward(ctx, total: Tensor, *_) -> tuple[Tensor, None, None, None]:  # typ
 
 
 _hinge.register_autograd(_backward, setup_context=_keep_slope)
+
+
+def _few(gap: Tensor, w: Tensor) -> list[Tensor] | None:
+    """The gaps of what has weight, in rising order, if they are at most `LEVELS`."""
+    left, found = gap.where(w > 0, torch.inf), []
+    while (lowest := left.amin()) < torch.inf:
+        if len(found) == LEVELS:
+            return None
+        found.append(lowest)
+        left = left.where(left > lowest, torch.inf)
+    return found
+
+
+def _by_level(
+    x: Tensor, gap: Tensor, weight: Tensor, margin: float, levels: list[Tensor], slope: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sums and counts; writes d sum / d x to `slope`."""
+    total, count, part = x.new_zeros(len(x)), x.new_zeros(len(x)), torch.empty_like(x)
+    for level in levels:
+        near, far = weight * (gap == level), weight * (gap > level)
+        if not far.any():
+            break
+        total += hinge_of_rows(-x, near, far, margin, part)[0]
+        count += near.sum(1) * far.sum(1)
+        slope -= part
+    return total, count
 
 
 def _rows(x: Tensor, gap: Tensor, weight: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:

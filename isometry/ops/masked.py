@@ -143,6 +143,30 @@ class _LogSumExp(torch.autograd.Function):
         return share * (grad * slope)[:, None], None, None, on_over, None
 
 
+def powers(x: Float[Tensor, "n m"], top: Float[Tensor, " n"], weight: Weights, scale: float) -> Float[Tensor, "n m"]:
+    """e^{scale x_ij − top_i} where there is weight, 0 elsewhere; `top` has no gradient, and is at least as large as the
+    exponents of what has weight.
+    """
+    if torch.compiler.is_compiling():
+        return torch.exp((scale * x - top[:, None]).clamp_max(0)) * truth.above(weight, 0)
+    return _Powers.apply(x, top, weight, scale)  # type: ignore[return-value]
+
+
+class _Powers(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, top: Tensor, weight: Tensor, scale: float) -> Tensor:
+        out = torch.mul(x, scale).sub_(top[:, None]).clamp_(NOTHING, 0).exp_()
+        out.mul_(truth.numbers(weight, x.dtype) if weight.dtype == torch.bool else truth.above(weight, 0))
+        ctx.scale = scale
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return (grad * ctx.saved_tensors[0]).mul_(ctx.scale), None, None, None
+
+
 def softplus_below(x: Float[Tensor, "n m"], level: Float[Tensor, " n"], weight: Weights) -> Float[Tensor, " n"]:
     """Σ_j w_ij log(1 + e^{level_i − x_ij}). Where few pairs have weight, only they are looked at."""
     few = not torch.compiler.is_compiling() and x.device.type == "cpu" and weight.dtype == torch.bool

@@ -32,17 +32,6 @@ def soft(sim: Float[Tensor, "n m"], pos: Tensor, neg: Tensor, scale: float) -> t
     return total, pos.sum(1).to(sim.dtype) * neg.sum(1)
 
 
-def drawn(
-    sim: Float[Tensor, "n m"], pos: Tensor, weight: Float[Tensor, "n m"], uniform: Float[Tensor, "n m"]
-) -> Int[Tensor, "n m"]:
-    """For each positive of a row, a column of that row drawn in proportion to `weight`, by its number in `uniform`.
-
-    The row's columns are passed through from the most similar on, so that their order does not matter and a weight is a
-    multiplicity. 0 where there is no positive or no weight.
-    """
-    return torch.ops.isometry.drawn(sim, pos, weight, uniform)
-
-
 def semi_hard(sim: Float[Tensor, "n m"], pos: Tensor, neg: Tensor) -> Int[Tensor, "n m"]:
     """For each positive p of a row, the column of the most similar negative that is less similar than p.
 
@@ -55,7 +44,7 @@ def semi_hard(sim: Float[Tensor, "n m"], pos: Tensor, neg: Tensor) -> Int[Tensor
 def _hinge(sim: Tensor, pos: Tensor, neg: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     total, count, slope = sim.new_zeros(len(sim)), sim.new_zeros(len(sim)), torch.empty_like(sim)
     for rows in tiles(sim):
-        total[rows], count[rows] = _hinge_tile(sim[rows], pos[rows], neg[rows], margin, slope[rows])
+        total[rows], count[rows] = hinge_of_rows(sim[rows], pos[rows], neg[rows], margin, slope[rows])
     return total, count, slope
 
 
@@ -111,28 +100,6 @@ def _soft_backward(ctx, total: Tensor, _slope: Tensor) -> tuple[Tensor, None, No
 _soft.register_autograd(_soft_backward, setup_context=_keep_soft_slope)
 
 
-@torch.library.custom_op("isometry::drawn", mutates_args=())
-def _drawn(sim: Tensor, pos: Tensor, weight: Tensor, uniform: Tensor) -> Tensor:
-    chosen = torch.zeros(sim.shape, dtype=torch.int64, device=sim.device)
-    for rows in tiles(sim):
-        at, where = positives(pos[rows])
-        if not at.shape[1]:
-            continue
-        column = sim[rows].argsort(dim=1, descending=True, stable=True)
-        passed = weight[rows].gather(1, column).double().cumsum(1)
-        wanted = uniform[rows].gather(1, at) * passed[:, -1:]
-        place = torch.searchsorted(passed, wanted, right=True).clamp_max(sim.shape[1] - 1)
-        partner = column.gather(1, place)
-        row, slot = where.nonzero(as_tuple=True)
-        chosen[rows][row, at[row, slot]] = partner[row, slot]
-    return chosen
-
-
-@_drawn.register_fake
-def _(sim: Tensor, pos: Tensor, weight: Tensor, uniform: Tensor) -> Tensor:
-    return torch.empty(sim.shape, dtype=torch.int64, device=sim.device)
-
-
 @torch.library.custom_op("isometry::semi_hard", mutates_args=())
 def _semi_hard(sim: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
     chosen = torch.zeros(sim.shape, dtype=torch.int64, device=sim.device)
@@ -173,7 +140,7 @@ def positives(pos: Tensor) -> tuple[Tensor, Tensor]:
     return at, torch.arange(most, device=pos.device) < many[:, None]
 
 
-def _hinge_tile(sim: Tensor, pos: Tensor, neg: Tensor, margin: float, slope: Tensor) -> tuple[Tensor, Tensor]:
+def hinge_of_rows(sim: Tensor, pos: Tensor, neg: Tensor, margin: float, slope: Tensor) -> tuple[Tensor, Tensor]:
     """Total and active weight of the rows; writes d total / d sim to `slope`."""
     at, real = positives(pos)
     weight = pos.gather(1, at).to(sim.dtype) * real

@@ -148,3 +148,22 @@ def test_one_anchor_is_the_loss_of_the_first_row(loss):
     others = torch.cat([z[:1], z[1:].flip(0)]), torch.cat([y[:1], y[1:].flip(0)])
     torch.testing.assert_close(one(*others), one(z, y))
     assert one.relate is one.loss.relate
+
+
+@pytest.mark.parametrize("levels", [1, 2, 4, 5])
+@pytest.mark.parametrize("m", [9, 80])
+def test_few_label_distances_and_many_have_one_sum_and_gradient(levels, m, monkeypatch):
+    """As those of classes (two) and of a label tree: compared level by level, and nothing else changes."""
+    g = torch.Generator().manual_seed(m + levels)
+    x = torch.rand(6, m, generator=g, dtype=F64, requires_grad=True)
+    gap = torch.randint(levels, (6, m), generator=g) / levels
+    weight = torch.rand(6, m, generator=g, dtype=F64) * (torch.rand(6, m, generator=g) > 0.3)
+    weight[4], gap[5] = 0, 0.5
+    found = []
+    for few in (label_order.LEVELS, 0):
+        monkeypatch.setattr(label_order, "LEVELS", few)
+        total, count = label_order.hinge(x, gap, weight, 0.2)
+        found.append((total, count, *torch.autograd.grad(total.sum(), x)))
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b)
+    assert (found[0][0] > 0).any() == (levels > 1)

@@ -10,7 +10,7 @@ import torch
 import isometry
 from isometry import losses, miners
 from isometry.model import Embedder, parameter_groups
-from isometry.ops import sphere, triplets
+from isometry.ops import draws, sphere
 from tests.losses.points import at_distances, on_circle, random
 
 F64 = torch.float64
@@ -82,14 +82,29 @@ def test_distances_of_random_points_are_distributed_as_the_density_says():
 
 
 def test_draws_are_in_proportion_to_their_weights():
-    weight = torch.tensor([0.0, 4.0, 0.0, 1.0, 3.0, 0.0], dtype=F64)
-    sim = torch.tensor([0.1, 0.5, 0.9, -0.3, 0.2, 0.7], dtype=F64)
-    grid = (torch.arange(80) + 0.5) / 80
-    pos = torch.tensor([True] + [False] * 5)
-    every = (x.expand(80, 6) for x in (sim, pos, weight))
-    drawn = triplets.drawn(*every, grid[:, None].expand(80, 6))
-    assert torch.bincount(drawn[:, 0], minlength=6).tolist() == [0, 40, 0, 10, 30, 0]
-    assert drawn[:, 1:].abs().sum() == 0
+    weight = torch.tensor([[0.0, 4.0, 0.0, 1.0, 3.0, 0.0]], dtype=F64)
+    grid = (torch.arange(80) + 0.5)[None] / 80
+    for order in ([3, 1, 4, 0, 2, 5], [0, 1, 2, 3, 4, 5]):
+        found = draws.at_shares(weight, grid, torch.tensor(order))[0]
+        assert torch.bincount(found, minlength=6).tolist() == [0, 40, 0, 10, 30, 0]
+        assert found.tolist() == sorted(found.tolist(), key=order.index)
+
+
+def test_each_positive_draws_once_in_whatever_order_the_columns_stand():
+    g = torch.Generator().manual_seed(0)
+    pos, weight = torch.rand(7, 40, generator=g) < 0.2, torch.rand(7, 40, generator=g)
+    pos[3], weight[4] = False, 0
+    weight[pos] = 0
+    rows, cols = torch.randint(2**40, (7,), generator=g), torch.randperm(1000, generator=g)[:40]
+    column, often = draws.drawn(pos, weight, rows, cols), draws.often(pos, weight, rows, cols)
+    counted = torch.zeros_like(often).scatter_add_(1, column, pos.float())
+    counted[4] = 0
+    assert torch.equal(counted, often)
+    assert often.sum(1).tolist() == (pos.sum(1) * (weight.sum(1) > 0)).tolist()
+    assert (weight[often > 0] > 0).all()
+    other = torch.randperm(40, generator=g)
+    assert torch.equal(draws.often(pos[:, other], weight[:, other], rows, cols[other]), often[:, other])
+    assert torch.equal(draws.often(2.0 * pos, weight, rows, cols), 2 * often)
 
 
 def test_draws_change_with_each_step_and_resume():

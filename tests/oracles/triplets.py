@@ -58,8 +58,8 @@ def uniform(row, col, step=0, seed=0, stream=0):
 
 
 def draw(d, a, p, others, dim, cutoff=0.5, furthest=1.4):
-    """A negative for (a, p) in proportion to 1/q, from the nearest on; None when all are too far away."""
-    others = sorted((k for k in others if d[a, k] <= furthest), key=lambda k: d[a, k])
+    """A negative for (a, p) in proportion to 1/q, in the order of their ids; None when all are too far away."""
+    others = sorted(k for k in others if d[a, k] <= furthest)
     if not others:
         return None
     log = [max(d[a, k], cutoff) for k in others]
