@@ -2,6 +2,7 @@
 
     python benchmarks/losses.py                          # the peer beside us, B = 512, 1,024 and 2,048
     python benchmarks/losses.py --table times            # seconds alone, and B = 128 as well; of losses with a quick peer
+    python benchmarks/losses.py --budget "256 KB"        # the same, ours within a memory budget
     python benchmarks/losses.py --table miners           # losses with their miners, beside the peer's loss and miner
     python benchmarks/losses.py --table roofline         # each loss over the least that it could cost
     python benchmarks/losses.py --table blocks           # B = 32,768 (and 131,072 for NT-Xent), in blocks
@@ -12,11 +13,14 @@ D = 128, 4 a class. Up to B = 2,048 both run in this process in turn, and the me
 """
 
 import argparse
+import math
 import statistics
 import time
 
 import torch
-from measure import apart, batch, once, ours, peer, where
+from measure import apart, batch, once, ours, peer, where, within
+
+from isometry.embedded import wrap
 
 DIM = 128
 PAIRS = {  # ours: the peer's form that follows the same paper, with the same regulariser or none
@@ -89,7 +93,7 @@ def times(sizes, repeat, only):
         print(f"| `{text}` |" + "".join(cells), flush=True)
 
 
-def beside(table, sizes, repeat, limit, only):
+def beside(table, sizes, repeat, limit, only, budget=""):
     print("| loss | B | isometry, s | peer, s | times faster | MB | peer's MB | times less |")
     print("|---|---|---|---|---|---|---|---|")
     for text, theirs in table.items():
@@ -101,16 +105,17 @@ def beside(table, sizes, repeat, limit, only):
             mine = ours(text, size // 4, DIM)
             alone = None if gone else apart("peer", theirs, size, DIM, limit=limit)
             gone = alone is None
-            fresh = apart("ours", text, size, DIM, limit=limit)
-            once(mine, z, y)
-            if gone or (text in SLOW and table is PAIRS):
-                fast = statistics.median(once(mine, z, y)[0] for _ in range(repeat))
-                slow = None if gone else alone[0]
-            else:
-                other = peer(theirs, size // 4, DIM)
-                once(other, z, y)
-                runs = [(once(mine, z, y)[0], once(other, z, y)[0]) for _ in range(repeat)]
-                fast, slow = (statistics.median(run[side] for run in runs) for side in (0, 1))
+            fresh = apart("ours", text, size, DIM, limit=limit, budget=budget)
+            with within(budget):
+                once(mine, z, y)
+                if gone or (text in SLOW and table is PAIRS):
+                    fast = statistics.median(once(mine, z, y)[0] for _ in range(repeat))
+                    slow = None if gone else alone[0]
+                else:
+                    other = peer(theirs, size // 4, DIM)
+                    once(other, z, y)
+                    runs = [(once(mine, z, y)[0], once(other, z, y)[0]) for _ in range(repeat)]
+                    fast, slow = (statistics.median(run[side] for run in runs) for side in (0, 1))
             shown = ["–", "–", "–", "–"] if gone else [f"{slow:.4f}", f"{slow / fast:.1f}", f"{alone[1]:.0f}",
                                                        f"{alone[1] / max(fresh[1], 1):.1f}"]  # fmt: skip
             print(
@@ -128,6 +133,11 @@ def least(z, m=None):
     return time.perf_counter() - start
 
 
+def pairs(loss, z, y):
+    """How many pairs a loss looks at; proxies of several centres count with each."""
+    return math.prod(side.z.shape[:-1].numel() for side in loss.sides(wrap(z), y, None, None, None, None))
+
+
 def roofline(sizes, repeat, only):
     print("| loss | " + " | ".join(f"× product and exponential, B = {n:,} | matrices, B = {n:,}" for n in sizes) + " |")
     print("|---|" + "---|---|" * len(sizes))
@@ -141,7 +151,7 @@ def roofline(sizes, repeat, only):
                 z /= z.norm(dim=1, keepdim=True)
             loss = ours(text, size // 4, DIM)
             once(loss, z, y), least(z)
-            cols = size // 4 if any(True for _ in loss.parameters()) else size
+            cols = pairs(loss, z, y) // size
             runs = [(once(loss, z, y)[0], least(z, cols)) for _ in range(repeat)]
             matrix = size * cols * 4 / 2**20
             cells += [
@@ -153,7 +163,8 @@ def roofline(sizes, repeat, only):
 
 def blocks(sizes, only, limit):
     print("| loss | B | seconds | MB |\n|---|---|---|---|")
-    jobs = [(text, size) for text in every() for size in sizes or [32_768]]
+    cut = [text for text in every() if not ours(text, 8, DIM).whole]  # the others want to see all rows at once
+    jobs = [(text, size) for text in cut for size in sizes or [32_768]]
     jobs += [] if sizes else [("NTXent()", size) for size in (8_192, 16_384, 65_536, 131_072)]
     for text, size in jobs:
         if only in text:
@@ -181,11 +192,12 @@ def main():
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--limit", type=float, default=100.0)
     parser.add_argument("--only", default="", help="part of a loss's text")
+    parser.add_argument("--budget", default="", help="of ours beside the peer, such as 256 KB")
     given = parser.parse_args()
     sizes = [int(n) for n in given.sizes.split(",") if n]
     print(f"D = {DIM}, 4 a class, {where()}, median of {given.repeat}\n")
     if given.table == "beside":
-        beside(PAIRS, sizes or [512, 1024, 2048], given.repeat, given.limit, given.only)
+        beside(PAIRS, sizes or [512, 1024, 2048], given.repeat, given.limit, given.only, given.budget)
     elif given.table == "times":
         times(sizes or [128, 512, 1024, 2048], given.repeat, given.only)
     elif given.table == "miners":

@@ -52,9 +52,9 @@ def once(loss, z, y, **roles):
     return time.perf_counter() - start, float(value.detach())
 
 
-def apart(side, text, size, dim, *, memory=0, limit=120.0, gigabytes=14.0):
+def apart(side, text, size, dim, *, memory=0, limit=120.0, gigabytes=14.0, budget=""):
     """Seconds and megabytes in a process of its own; None where it takes longer than `limit` or runs out of memory."""
-    call = f"grow({side!r}, {text!r}, {size}, {dim}, {memory}, {gigabytes})"
+    call = f"grow({side!r}, {text!r}, {size}, {dim}, {memory}, {gigabytes}, {budget!r})"
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import measure; measure.{call}"
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=limit)
@@ -69,8 +69,10 @@ def apart(side, text, size, dim, *, memory=0, limit=120.0, gigabytes=14.0):
     return float(seconds), float(grown)
 
 
-def grow(side, text, size, dim, memory, gigabytes):
-    """Prints the seconds of a step and the growth of the largest resident size, after a warm-up on a small batch."""
+def grow(side, text, size, dim, memory, gigabytes, budget=""):
+    """Prints the seconds of a step and the growth of the largest resident size, after a warm-up on a small batch; within a
+    memory budget if one is given.
+    """
     import resource
 
     resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 2**30), resource.RLIM_INFINITY))
@@ -86,8 +88,16 @@ def grow(side, text, size, dim, memory, gigabytes):
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far (Linux)
     before = resident("VmRSS")
-    seconds, _ = once(loss, z, y, **roles)
+    with within(budget):
+        seconds, _ = once(loss, z, y, **roles)
     print(seconds, (resident("VmHWM") - before) / 1024)
+
+
+def within(budget):
+    """A memory budget of ours ("256 KB"), or none."""
+    import isometry
+
+    return isometry.memory_budget(budget) if budget else contextlib.nullcontext()
 
 
 def resident(name):

@@ -19,7 +19,8 @@ class Angular(Loss):
 
     log(1 + Σ_n e^{4 t (z_a + z_p)·z_n − 2 (1 + t) z_a·z_p}), t = tan² alpha, averaged over pairs of a row and a positive of
     it; embeddings are normalised. `alpha` is in degrees; the default is the paper's, which tries 36 … 55. It also adds the
-    N-pair loss, with this one twice: `NPair() + 2 * Angular()`.
+    N-pair loss, with this one twice: `NPair() + 2 * Angular()`. Above 65° a sum may be less than numbers can say, and is then
+    taken as e⁻⁸⁰ or so of its largest.
 
     Σ_n is, for each positive pair, an entry of a product of two matrices: nothing of size n·n·n, nor the other entries. A
     positive's similarities with the negatives are read in its own row: positives are items that are queries as well, and the

@@ -56,6 +56,15 @@ def test_angular_does_not_depend_on_lengths():
     torch.testing.assert_close(losses.Angular()(lengths * z, y), losses.Angular()(z, y))
 
 
+def test_the_angular_loss_has_a_gradient_at_steep_angles():
+    """4 t is 3,283 at 88°: powers of positives, which do not count, are beyond all numbers."""
+    z, y = random(16, 8, 4)
+    z = z.float().requires_grad_()
+    (slope,) = torch.autograd.grad(losses.Angular(alpha=88.0)(z, y), z)
+    assert slope.isfinite().all()
+    assert slope.norm() > 1
+
+
 def test_angular_takes_negatives_from_a_memory_and_positives_from_the_batch():
     z, y = random(6, 4, 2)
     more, y_more = random(5, 4, 1, seed=1)
