@@ -35,6 +35,7 @@ PAIRS = {  # ours: the peer's form that follows the same paper, with the same re
     "TupletMargin()": "TupletMarginLoss()",
     "Margin()": "MarginLoss()",
     "NPair()": "NPairsLoss()",
+    "one_pair(NPair())": "NPairsLoss()",  # the paper's batch, which the peer draws
     "NCA()": "NCALoss()",
     "Angular()": "AngularLoss()",
     "IntraPairVariance()": "IntraPairVarianceLoss()",

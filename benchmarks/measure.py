@@ -19,9 +19,15 @@ def batch(size, dim, each=4):
 
 
 def ours(text, classes, dim, memory=0):
-    """A loss of ours; `memory`: a full cross-batch memory of so many references, other items of the batch's classes and more."""
+    """A loss of ours; `memory`: a full cross-batch memory of so many references, other items of the batch's classes and more.
+
+    `one_pair(loss)` is a loss of the first item of each class, of four, against the second items.
+    """
     import isometry
 
+    if text.startswith("one_pair("):
+        inner = ours(text.removeprefix("one_pair(").removesuffix(")"), classes, dim)
+        return lambda z, y: inner(z[::4], y[::4], against=(z[1::4], y[1::4]))
     torch.manual_seed(0)
     loss = isometry.parse(text, num_classes=classes, dim=dim)
     if memory:
