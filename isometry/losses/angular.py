@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from isometry.cost import Cost, ratio
 from isometry.loss import Loss
@@ -42,16 +43,20 @@ class Angular(Loss):
         if not sim.numel():
             return Cost(angular=ratio(sim.sum(1), sim.sum(1)))
         own, query = self._own_rows(rel)
+        tiny = torch.finfo(sim.dtype).tiny
         highest = torch.where(masked.some(rel.neg), 4 * t * masked.largest(sim.detach(), rel.neg), 0)
         away = masked.powers(sim, highest, rel.neg, 4 * t)  # e^{4t z_a·z_n}, over its row's largest
         weighed = away if rel.neg.dtype == torch.bool else away * rel.neg
+        if torch.compiler.is_compiling():  # the compiler wants to know how many there are
+            crowd = (weighed @ away[own].T).clamp_min(tiny).log() + highest[:, None] + highest[own]
+            pos = rel.pos.to(sim.dtype) * masked.some(rel.neg)[:, None] * query
+            return Cost(angular=ratio(masked.total(softplus(crowd - 2 * (1 + t) * sim, threshold=50), pos), pos.sum(1)))
         row, col = rel.pos.nonzero(as_tuple=True)
         there = masked.some(rel.neg)[row] & query[col]
         row, col = row[there], col[there]
-        crowd = entries(weighed, away, row, own[col]).clamp_min(torch.finfo(sim.dtype).tiny).log()
-        crowd = crowd + highest[row] + highest[own[col]]
+        crowd = entries(weighed, away, row, own[col]).clamp_min(tiny).log() + highest[row] + highest[own[col]]
         pos = rel.pos[row, col].to(sim.dtype)
-        cost = torch.nn.functional.softplus(crowd - 2 * (1 + t) * sim[row, col], threshold=50) * pos
+        cost = softplus(crowd - 2 * (1 + t) * sim[row, col], threshold=50) * pos
         zero = torch.zeros_like(highest)
         return Cost(angular=ratio(zero.index_add(0, row, cost), zero.index_add(0, row, pos)))
 

@@ -148,7 +148,7 @@ def powers(x: Float[Tensor, "n m"], top: Float[Tensor, " n"], weight: Weights, s
     exponents of what has weight.
     """
     if torch.compiler.is_compiling():
-        return torch.exp((scale * x - top[:, None]).clamp_max(0)) * truth.above(weight, 0)
+        return torch.exp(only(scale * x - top[:, None], weight, NOTHING)) * (weight > 0)
     return _Powers.apply(x, top, weight, scale)  # type: ignore[return-value]
 
 
