@@ -19,6 +19,7 @@ from isometry.expression import parse
 from isometry.model import EMA, Embedder, parameter_groups
 from isometry.optimizers import read_optimizer
 from isometry.pace import Clock, share_of_rate
+from isometry.precision import accelerator
 from isometry.schedules import read_schedule
 from isometry.scheme import Supervised, detached
 from isometry.supervision import SELECTED_BY as SELECTED_BY
@@ -45,12 +46,11 @@ class Training:
     """
 
     def __init__(self, config: Config, splits: Splits, folder: Path, show: Callable[[dict[str, Any]], None]):
-        from accelerate import Accelerator
         from accelerate.utils import set_seed
 
         self.config, self.splits, self.folder, self.show = config, splits, folder, show
         tracker = None if config.tracker == "none" else config.tracker
-        self.accelerator = Accelerator(mixed_precision=config.precision, log_with=tracker, project_dir=str(folder))
+        self.accelerator = accelerator(config.precision, log_with=tracker, project_dir=str(folder))
         set_seed(config.seed)
         self.train, classes = relabelled(splits.train)
         model = Embedder.parse(config.trunk, config.pool, config.head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

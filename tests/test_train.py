@@ -147,6 +147,16 @@ def test_chunks_and_accumulation_train(tmp_path):
         assert np.isfinite(metrics["test"]["MAPAtR()"]["value"])
 
 
+def test_trainings_of_one_process_may_differ_in_precision(tmp_path):
+    weights = {}
+    for name, precision in (("a", "no"), ("b", "bf16"), ("c", "no")):
+        settings = {**SETTINGS, "precision": precision, "budget": "4 steps"}
+        run = isometry.train(digits(), out=tmp_path / name, loss="SupCon()", report=False, **settings)
+        weights[name] = state_of(run.folder / "model.safetensors")
+    assert same(weights["a"], weights["c"])
+    assert not same(weights["a"], weights["b"])
+
+
 def test_an_existing_folder_is_refused_and_a_typo_leaves_nothing(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thing").write_text("mine")
