@@ -31,7 +31,7 @@ LAYERS = (
     ("optimizers", "schedules"),
     ("data", "scheme", "schemes"),
     ("catalogue", "model", "protocols", "supervision"),
-    ("config", "checkpoint", "pace", "sampling"),
+    ("config", "checkpoint", "pace", "precision", "sampling"),
     ("embedder", "label_check"),
     ("evaluation",),
     ("report", "fingerprint", "diagnostics"),
